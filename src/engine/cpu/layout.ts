@@ -1,0 +1,369 @@
+/**
+ * Where the CPU keeps its state inside a domain's WebAssembly memory: the one statement of these layouts.
+ *
+ * The file is in the common subset of AssemblyScript and TypeScript: the core, the hypervisor, the translator and the tests
+ * all import it, so an offset is never typed twice. Offsets are in bytes; `VCPU_*` are relative to the vCPU block (the `cpu`
+ * pointer that every function of the core takes), `OP_*` to a decoded operation, `FRAME_*` to a frame record.
+ */
+
+export const PAGE_SHIFT = 12;
+export const PAGE_BYTES = 4096;
+
+// ---- the memory as a whole ------------------------------------------------------------------------------------------
+// Low to high: constant tables of the core | control area | vCPU blocks | frame records | M2P | frames (guest RAM last).
+// The three last parts depend on the size of the domain; their places stand in the control area.
+
+/** asc puts the core's constant tables from here on; everything below CONTROL belongs to the core's module. */
+export const STATIC_BASE = 1024;
+/** Function-table index (u16) of the handler of each row of the instruction table; written by `initialiseTables`. */
+export const HANDLER_TABLE = 0xe0000;
+/** Control area of the domain. */
+export const CONTROL = 0x100000;
+export const CONTROL_BYTES = 0x100000;
+
+// What the CPU itself reads of the control area (the rest is laid out in pv/layout.ts, from CONTROL_PV on).
+/** u32: byte offset in this memory of frame number `firstMfn`. Page aligned. */
+export const CONTROL_FRAMES_BASE = 0x00;
+/** u32: frames of this memory: hypervisor-owned ones first (shared info, grant table), then guest RAM. */
+export const CONTROL_FRAME_COUNT = 0x04;
+/** u32: machine frame number of the first frame. */
+export const CONTROL_FIRST_MFN = 0x08;
+/** u32: offset of the frame records (FRAME_BYTES each). */
+export const CONTROL_FRAME_RECORDS = 0x0c;
+/** u32: offset of the machine-to-physical table (u64 each, index mfn - M2P's first mfn, which is 0 mod 512). */
+export const CONTROL_M2P = 0x10;
+/** u32: pages of the M2P present. */
+export const CONTROL_M2P_PAGES = 0x14;
+/** u32: first mfn covered by the M2P present. */
+export const CONTROL_M2P_FIRST_MFN = 0x18;
+/** u32: number of vCPU blocks. */
+export const CONTROL_VCPU_COUNT = 0x1c;
+/** u32: number of hypervisor-owned frames at the start of the frames. */
+export const CONTROL_XEN_FRAMES = 0x20;
+/** u32 lock word of the page tables of the domain (types, counts, validation). */
+export const CONTROL_MM_LOCK = 0x24;
+/** u32 lock word: a locked operation that spans two aligned 8-byte words, or cmpxchg16b, is under way. */
+export const CONTROL_SPLIT_LOCK = 0x28;
+/** u32: number of CPUID leaves in the table at CONTROL_CPUID. */
+export const CONTROL_CPUID_COUNT = 0x2c;
+/** u32: code arena bytes of each vCPU. */
+export const CONTROL_ARENA_BYTES = 0x30;
+/** CPUID leaves: u32 leaf, u32 subleaf (0xffffffff = any), eax, ebx, ecx, edx: 24 bytes each, at most 64. */
+export const CONTROL_CPUID = 0x100;
+export const CPUID_LEAF_BYTES = 24;
+export const CPUID_LEAVES_MAX = 64;
+/** From here on the control area belongs to the hypervisor: pv/layout.ts. */
+export const CONTROL_PV = 0x1000;
+
+/** First vCPU block; block n is at VCPU_BLOCKS + n * VCPU_BLOCK_BYTES. */
+export const VCPU_BLOCKS = 0x200000;
+export const VCPU_BLOCK_BYTES = 0x80000;
+export const MAX_VCPUS = 32;
+
+// ---- a vCPU block -----------------------------------------------------------------------------------------------------
+// 0x000: slots, 8 bytes each, that a decoded operation names by byte offset (so that an 8-bit register is just a byte offset).
+export const VCPU_RAX = 0x00;
+export const VCPU_RCX = 0x08;
+export const VCPU_RDX = 0x10;
+export const VCPU_RBX = 0x18;
+export const VCPU_RSP = 0x20;
+export const VCPU_RBP = 0x28;
+export const VCPU_RSI = 0x30;
+export const VCPU_RDI = 0x38;
+export const VCPU_R8 = 0x40;
+export const VCPU_R9 = 0x48;
+export const VCPU_R10 = 0x50;
+export const VCPU_R11 = 0x58;
+export const VCPU_R12 = 0x60;
+export const VCPU_R13 = 0x68;
+export const VCPU_R14 = 0x70;
+export const VCPU_R15 = 0x78;
+/** Always zero: the base, index or segment of an address that has none. */
+export const VCPU_ZERO = 0x80;
+/** Virtual address of the page in which the running block starts; RIP-relative operands are relative to it. */
+export const VCPU_PAGE = 0x88;
+export const VCPU_FS_BASE = 0x90;
+export const VCPU_GS_BASE = 0x98;
+/** Effective address made by a preceding micro-operation (address-size prefix, bit offsets beyond the operand). */
+export const VCPU_EA = 0xa0;
+/** GS base that SWAPGS (and a kernel/user switch of PV) exchanges with VCPU_GS_BASE. */
+export const VCPU_INACTIVE_GS_BASE = 0xa8;
+
+/** u64; exact only outside `run` and in handlers (the run loop stores it before calling one that may need it). */
+export const VCPU_RIP = 0x100;
+/** u64: all flags but the arithmetic ones (CF PF AF ZF SF OF), which live in the VCPU_CC_* fields. DF is here. */
+export const VCPU_RFLAGS = 0x108;
+// Lazy arithmetic flags. A, B and R are sign-extended from the operand size to 64 bits, so that no reader needs the size.
+/** u32, one of CC_*. */
+export const VCPU_CC_OP = 0x110;
+export const VCPU_CC_A = 0x118;
+export const VCPU_CC_B = 0x120;
+export const VCPU_CC_R = 0x128;
+
+/** CC_EXPLICIT: the flags are in VCPU_CC_R's low 32 bits as in RFLAGS. */
+export const CC_EXPLICIT = 0;
+/** R = A + B */
+export const CC_ADD = 1;
+/** R = A - B (also CMP, NEG with A = 0) */
+export const CC_SUB = 2;
+/** R is the result; CF = OF = AF = 0 */
+export const CC_LOGIC = 3;
+/** R = A + 1; CF is bit 0 of VCPU_CC_B */
+export const CC_INC = 4;
+/** R = A - 1; CF is bit 0 of VCPU_CC_B */
+export const CC_DEC = 5;
+
+/** u32: 0 = kernel mode, 1 = user mode. */
+export const VCPU_USER_MODE = 0x130;
+/** u32: current TLB (offset in this memory), one of the two below. */
+export const VCPU_TLB = 0x134;
+/** u32: current jump cache. */
+export const VCPU_JUMP_CACHE = 0x138;
+/** u32: index of this vCPU. */
+export const VCPU_ID = 0x13c;
+/** u64 machine addresses of the L4 tables of the two modes; user 0 = none. */
+export const VCPU_CR3_KERNEL = 0x140;
+export const VCPU_CR3_USER = 0x148;
+export const VCPU_CR0 = 0x150;
+export const VCPU_CR2 = 0x158;
+export const VCPU_CR4 = 0x160;
+export const VCPU_EFER = 0x168;
+/** u16 selectors: ES CS SS DS FS GS, in the order of the segment number of an instruction. */
+export const VCPU_SELECTORS = 0x170;
+/** u16: LDT selector (informational). */
+export const VCPU_LDTR = 0x17c;
+/** u64 each: DR0..DR7. */
+export const VCPU_DR = 0x180;
+/** u64: GDT and LDT linear base, u32 limit in bytes; the hypervisor keeps them. */
+export const VCPU_GDT_BASE = 0x1c0;
+export const VCPU_GDT_LIMIT = 0x1c8;
+export const VCPU_LDT_LIMIT = 0x1cc;
+export const VCPU_LDT_BASE = 0x1d0;
+
+// The fault or trap that a handler reported with FAULT.
+/** u32 vector. */
+export const VCPU_FAULT_VECTOR = 0x1d8;
+/** u32 error code; valid for the vectors that have one. */
+export const VCPU_FAULT_ERROR = 0x1dc;
+/** u64 linear address of a page fault. */
+export const VCPU_FAULT_ADDRESS = 0x1e0;
+/** u32: why `run` returned, EXIT_*. */
+export const VCPU_EXIT_REASON = 0x1e8;
+/** u32: detail of the exit (vector, shutdown reason ...). */
+export const VCPU_EXIT_DETAIL = 0x1ec;
+
+/** u32, atomic: REQUEST_* bits set by anyone, cleared by the vCPU. */
+export const VCPU_REQUEST = 0x1f0;
+/** u32, atomic: 1 while the vCPU executes guest instructions; 0 when blocked, paused or in the hypervisor. */
+export const VCPU_IN_GUEST = 0x1f4;
+/** u32, atomic: flushes asked for, counted up by requesters. */
+export const VCPU_FLUSH_ASKED = 0x1f8;
+/** u32, atomic: value of VCPU_FLUSH_ASKED when the vCPU last flushed; waiters wait on this word. */
+export const VCPU_FLUSH_DONE = 0x1fc;
+/** u32, atomic: word on which a blocked vCPU waits; incremented and notified to wake it. */
+export const VCPU_DOORBELL = 0x200;
+/** u32: guest instructions left before `run` returns EXIT_BUDGET (signed; kept in a local while running). */
+export const VCPU_BUDGET = 0x204;
+/** u32: 1 while RFLAGS.TF or an enabled debug register asks for one instruction at a time. */
+export const VCPU_STEPPING = 0x208;
+/** u32: bytes of a slow store pending between beginStore and endStore, 0 = none; then the fields that describe it. */
+export const VCPU_STORE_BYTES = 0x20c;
+export const VCPU_STORE_ADDRESS = 0x210;
+/** u32: interrupts are inhibited for one instruction (mov ss, sti): not before the next instruction has run. */
+export const VCPU_SHADOW = 0x218;
+/** u32: host pointer of the operation under way (valid in out-of-line handlers). */
+export const VCPU_CURRENT_OP = 0x21c;
+/** 64 bytes, 16-aligned: data of an access that crosses a page or needs a slow store. */
+export const VCPU_BOUNCE = 0x240;
+
+// Counters, u64 each, never reset.
+export const VCPU_INSTRUCTIONS = 0x280;
+export const VCPU_INSTRUCTIONS_TRANSLATED = 0x288;
+export const VCPU_TLB_MISSES = 0x290;
+export const VCPU_BLOCKS_DECODED = 0x298;
+export const VCPU_CODE_DROPS = 0x2a0;
+export const VCPU_FAULTS = 0x2a8;
+export const VCPU_HYPERCALLS = 0x2b0;
+export const VCPU_EVENTS = 0x2b8;
+
+// 0x300: vector and x87 state.
+/** XMM0..15, 16 bytes each. */
+export const VCPU_XMM = 0x300;
+/** x87 registers by physical number R0..R7, 16 bytes each: u64 significand (also MM0..7) at +0, u16 sign and exponent at +8. */
+export const VCPU_X87 = 0x400;
+/** u16 control word, u16 status word with TOP in bits 11-13, u8 tag (bit set = register i in use, as FXSAVE abridges it). */
+export const VCPU_FCW = 0x480;
+export const VCPU_FSW = 0x482;
+export const VCPU_FTW = 0x484;
+/** u16: opcode of the last x87 instruction. */
+export const VCPU_FOP = 0x486;
+export const VCPU_FIP = 0x488;
+export const VCPU_FDP = 0x490;
+export const VCPU_MXCSR = 0x498;
+/** Softfloat scratch: u32 exception flags raised by the operation under way. */
+export const VCPU_SOFTFLOAT_FLAGS = 0x49c;
+
+// 0x500: blocks and arena (cpu/blocks.ts).
+export const VCPU_ARENA = 0x500;
+export const VCPU_ARENA_NEXT = 0x504;
+export const VCPU_ARENA_END = 0x508;
+/** u32 each: frames whose code must be dropped, posted by other vCPUs: ring of 64 with producer and consumer counters. */
+export const VCPU_DROP_PRODUCER = 0x50c;
+export const VCPU_DROP_CONSUMER = 0x510;
+export const VCPU_DROP_LOCK = 0x514;
+export const VCPU_DROP_RING = 0x520;
+export const DROP_RING_ENTRIES = 64;
+/** Scratch operations for one-at-a-time execution: four OP_BYTES records and a block header. */
+export const VCPU_STEP_BLOCK = 0x640;
+
+/** 0x800-0xfff: the hypervisor's state of this vCPU: pv/layout.ts. */
+export const VCPU_PV = 0x800;
+
+/** TLBs of kernel and user mode. */
+export const VCPU_TLB_KERNEL = 0x2000;
+export const TLB_ENTRIES = 1024;
+/** u64 read tag, u64 write tag, u64 execute tag (page address, or all ones), u32 addend (host = addend + low 32 bits of va), u32 TLB_* bits. */
+export const TLB_ENTRY_BYTES = 32;
+export const TLB_READ = 0;
+export const TLB_WRITE = 8;
+export const TLB_EXECUTE = 16;
+export const TLB_ADDEND = 24;
+export const TLB_BITS = 28;
+/** The page may be written, but only by the slow path (code, page table, dirty log): the write tag is not set. */
+export const TLB_SLOW_WRITE = 1;
+export const VCPU_TLB_USER = 0xa000;
+/** Jump caches: u64 rip, u32 first operation, u32 unused. */
+export const VCPU_JUMP_KERNEL = 0x12000;
+export const VCPU_JUMP_USER = 0x1a000;
+export const JUMP_ENTRIES = 2048;
+export const JUMP_ENTRY_BYTES = 16;
+/** Hash of blocks by host address: u32 block pointer each. */
+export const VCPU_BLOCK_HASH = 0x22000;
+export const BLOCK_HASH_ENTRIES = 32768;
+/** Hash of frames that hold decoded code: u32 head of the list of their blocks. */
+export const VCPU_FRAME_HASH = 0x42000;
+export const FRAME_HASH_ENTRIES = 16384;
+// 0x52000..0x80000 free (translator).
+
+// ---- requests ---------------------------------------------------------------------------------------------------------
+export const REQUEST_EVENT = 1;
+export const REQUEST_FLUSH = 2;
+export const REQUEST_CODE_DROP = 4;
+/** Leave `run` with EXIT_REQUEST (pause, timer, scheduling: the caller knows). */
+export const REQUEST_LEAVE = 8;
+/** Another vCPU needs everyone still for a split lock: spin out of guest code until CONTROL_SPLIT_LOCK is free. */
+export const REQUEST_HOLD = 16;
+
+// ---- why run() returned ------------------------------------------------------------------------------------------------
+export const EXIT_BUDGET = 0;
+export const EXIT_REQUEST = 1;
+/** The vCPU has nothing to do until an event, its timer or its doorbell. */
+export const EXIT_BLOCK = 2;
+export const EXIT_YIELD = 3;
+/** Whole domain asks to shut down; detail = SHUTDOWN_* reason. */
+export const EXIT_SHUTDOWN = 4;
+/** The hypervisor crashes the domain; detail = code, text by the host. */
+export const EXIT_CRASH = 5;
+/** No host hook took the exception: detail = vector (bare CPU, tests). */
+export const EXIT_EXCEPTION = 6;
+/** This vCPU went offline (VCPUOP_down). */
+export const EXIT_OFFLINE = 7;
+
+// ---- what a handler returns --------------------------------------------------------------------------------------------
+/** Go on with the next operation of the block. */
+export const NEXT = 0;
+/** VCPU_RIP holds the address to go on at. */
+export const JUMP = 1;
+/** VCPU_FAULT_* describes an exception of the current instruction; nothing of it has happened. RIP stays on it. */
+export const FAULT = 2;
+/** Leave `run`; VCPU_RIP and VCPU_EXIT_REASON are set. */
+export const EXIT = 3;
+/** As FAULT, but a trap: RIP already points behind the instruction. */
+export const TRAP = 4;
+
+// ---- a decoded operation ------------------------------------------------------------------------------------------------
+export const OP_BYTES = 32;
+/** u16: case of the hot switch, or HOT_HANDLERS + function-table index. */
+export const OP_HANDLER = 0;
+/** u8: byte offset in the vCPU block of the `reg` operand (GPR), or its number (XMM, MMX, x87, segment, control, debug). */
+export const OP_REG = 2;
+/** u8: the same for the `rm` operand when it is a register. */
+export const OP_RM = 3;
+/** u8 each: byte offsets of the slots that make the address: (base) + (index << scale) + disp, then + (segment). */
+export const OP_BASE = 4;
+export const OP_INDEX = 5;
+export const OP_SEGMENT = 6;
+export const OP_SCALE = 7;
+/** u16: offset of the instruction from VCPU_PAGE. */
+export const OP_OFFSET = 8;
+/** u8: length of the instruction in bytes. */
+export const OP_LENGTH = 10;
+/** u8: operand size in bytes (1 2 4 8 16). */
+export const OP_SIZE = 11;
+/** i32: displacement, sign-extended; RIP-relative ones have OP_BASE = VCPU_PAGE and the offset folded in. */
+export const OP_DISPLACEMENT = 12;
+/** i64: immediate, sign- or zero-extended as the instruction says; branch target as offset from VCPU_PAGE. */
+export const OP_IMMEDIATE = 16;
+/** u32: for a branch, first operation of the taken block (0 = not linked). */
+export const OP_LINK = 24;
+/** u16: row of the instruction table. u8 OPF_* flags. u8: aux constant of the row. */
+export const OP_ROW = 28;
+export const OP_FLAGS = 30;
+export const OP_AUX = 31;
+
+/** The rm operand is in memory. */
+export const OPF_MEMORY = 1;
+export const OPF_LOCK = 2;
+/** F3 / F2 prefix seen (REP, REPE / REPNE). */
+export const OPF_REP = 4;
+export const OPF_REPNE = 8;
+/** REX.W seen. */
+export const OPF_REXW = 16;
+/** Address-size prefix seen (string instructions; others get a micro-operation that makes VCPU_EA). */
+export const OPF_ADDRESS32 = 32;
+/** 66 prefix seen. */
+export const OPF_OPSIZE = 64;
+
+// ---- a frame record ------------------------------------------------------------------------------------------------------
+export const FRAME_BYTES = 32;
+/** u32: page type and counts, kept by pv (pv/page-type.ts); 0 = none. */
+export const FRAME_TYPE = 0;
+/** u32, atomic: FRAMEF_* bits. */
+export const FRAME_FLAGS = 4;
+/** u32, atomic: bit n = vCPU n has decoded code from this frame. */
+export const FRAME_CODE_VCPUS = 8;
+/** u32: references (pv). */
+export const FRAME_REFERENCES = 12;
+/** u64, atomic: bit n = some vCPU has decoded bytes of the n-th 64-byte chunk of this frame. */
+export const FRAME_CODE_CHUNKS = 16;
+/** u64: pv's own use. */
+export const FRAME_PV = 24;
+
+/** A fast-writable TLB entry for this frame may exist on some vCPU. Set by the TLB fill, before it looks at the marks. */
+export const FRAMEF_WRITE_CACHED = 1;
+/** Stores must be logged (migration). */
+export const FRAMEF_LOG_DIRTY = 2;
+/** Stores go to the hypervisor's page-table writer; the guest maps it read-only (ptwr). */
+export const FRAMEF_PAGE_TABLE = 4;
+/** Written since the log was last read. */
+export const FRAMEF_DIRTY = 8;
+
+// ---- exception vectors ---------------------------------------------------------------------------------------------------
+export const VECTOR_DE = 0;
+export const VECTOR_DB = 1;
+export const VECTOR_NMI = 2;
+export const VECTOR_BP = 3;
+export const VECTOR_OF = 4;
+export const VECTOR_BR = 5;
+export const VECTOR_UD = 6;
+export const VECTOR_NM = 7;
+export const VECTOR_DF = 8;
+export const VECTOR_TS = 10;
+export const VECTOR_NP = 11;
+export const VECTOR_SS = 12;
+export const VECTOR_GP = 13;
+export const VECTOR_PF = 14;
+export const VECTOR_MF = 16;
+export const VECTOR_AC = 17;
+export const VECTOR_MC = 18;
+export const VECTOR_XM = 19;
