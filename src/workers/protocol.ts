@@ -1,0 +1,67 @@
+/**
+ * Everything the page may ask of the dom0 worker, as one interface with no logic (served over comlink) and the script API built
+ * on it. Messages that flow often (console bytes) are batched by the worker.
+ */
+
+export interface ExecResult {
+  stdout: string;
+  stderr: string;
+  exitCode: number;
+}
+
+/** One row of the machine view. */
+export interface DomainRow {
+  domid: number;
+  name: string;
+  memoryMiB: number;
+  maxMemoryMiB: number;
+  vcpus: number;
+  maxVcpus: number;
+  /** Six characters "rbpscd" as xm list prints them. */
+  state: string;
+  cpuTimeSeconds: number;
+}
+
+export interface VcpuCounters {
+  vcpu: number;
+  /** Guest instructions retired, by tier. */
+  instructionsInterpreted: number;
+  instructionsTranslated: number;
+  exits: Record<string, number>;
+  tlbMisses: number;
+  runningNs: number;
+}
+
+/** A terminal-like stream: bytes from a guest, the hypervisor or dom0's shell; keystrokes back. */
+export interface TerminalSink {
+  /** Called with batches of output; the next batch waits for the returned promise (flow control). */
+  write(bytes: Uint8Array): Promise<void> | void;
+}
+
+export interface Dom0 {
+  /** Powers the machine on; resolves when the shell takes commands. */
+  boot(options: { storage: 'indexeddb' | 'memory' }, onProgress: (progress: Progress) => void): Promise<void>;
+  exec(command: string, options?: { stdin?: string; timeoutMs?: number }): Promise<ExecResult>;
+  readFile(path: string): Promise<Uint8Array>;
+  writeFile(path: string, bytes: Uint8Array): Promise<void>;
+  counters(domain: string | number): Promise<VcpuCounters[]>;
+  /** The interactive shell of dom0 on a terminal; output goes to the sink from now on. */
+  openShell(sink: TerminalSink, columns: number, rows: number): Promise<number>;
+  shellInput(shell: number, bytes: Uint8Array): Promise<void>;
+  shellResize(shell: number, columns: number, rows: number): Promise<void>;
+  /** A console: 'xen', or a domain by name or id. Delivers the scrollback (at most 4 MiB) first. Returns a handle. */
+  openConsole(domain: string | number, sink: TerminalSink): Promise<number>;
+  consoleInput(domain: string | number, bytes: Uint8Array): Promise<void>;
+  consoleText(domain: string | number): Promise<string>;
+  closeTerminal(handle: number): Promise<void>;
+  domains(): Promise<DomainRow[]>;
+  /** Called whenever the list of domains or a state in it changed. */
+  onDomainsChanged(listener: () => void): Promise<void>;
+}
+
+export interface Progress {
+  /** What is under way, in words for the user. */
+  task: string;
+  /** 0..1, or undefined when unknown. */
+  fraction: number | undefined;
+}
