@@ -1,0 +1,93 @@
+/**
+ * `npm run images [-- tests] [-- --force]`: makes the guest images in public/images/ (or, for tests, in build/test-images/) from
+ * Debian packages. Does nothing when they are there and made by this recipe.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PackageError, packageSource, type PackageSource, unpack } from './debian-packages.ts';
+import { collectModules } from './kernel-modules.ts';
+import { type ImageRecord, imageRecord, type Manifest, packageRecord, recipeOf, upToDate } from './manifest.ts';
+import { guestRamdisk } from './ramdisk.ts';
+
+interface KernelChoice {
+  /** Package that always depends on the newest kernel of its kind. */
+  readonly metapackage: string;
+  readonly alias: string;
+  readonly description: string;
+}
+
+const KERNELS: readonly KernelChoice[] = [
+  { metapackage: 'linux-image-cloud-amd64', alias: 'cloud', description: "Debian's kernel for virtual machines" },
+  { metapackage: 'linux-image-amd64', alias: 'amd64', description: "Debian's kernel for all machines" },
+];
+
+/** Drivers and file systems a guest is likely to need before its root disk is there; what is built in is left out. */
+const MODULES = ['xen-blkfront', 'xen-netfront', 'xenfs', 'xen-evtchn', 'ext4', 'crc32c_generic', 'isofs', 'vfat', 'nls_cp437', 'nls_ascii', 'overlay'];
+
+const outputDirectory = 'public/images';
+
+async function makeImages(source: PackageSource, recipe: string): Promise<void> {
+  console.log('images: busybox-static');
+  const busybox = unpack(await source.fetch('busybox-static'));
+  const busyboxProgram = readFileSync(join(busybox.directory, 'bin/busybox'));
+
+  rmSync(outputDirectory, { recursive: true, force: true });
+  mkdirSync(outputDirectory, { recursive: true });
+  const images: ImageRecord[] = [];
+  const write = (fields: Omit<ImageRecord, 'bytes' | 'sha256'>, content: Uint8Array): void => {
+    writeFileSync(join(outputDirectory, fields.file), content);
+    images.push(imageRecord(fields, content));
+    console.log(`images: ${fields.file}, ${(content.length / 1e6).toFixed(1)} MB`);
+  };
+
+  for (const choice of KERNELS) {
+    const packageName = (await source.dependencies(choice.metapackage)).find((name) => name.startsWith('linux-image-'));
+    if (packageName === undefined) throw new PackageError(`${choice.metapackage} depends on no kernel package.`);
+    console.log(`images: ${choice.metapackage} is ${packageName}`);
+    const kernel = unpack(await source.fetch(packageName));
+    const file = readdirSync(join(kernel.directory, 'boot')).find((name) => name.startsWith('vmlinuz-'));
+    if (file === undefined) throw new PackageError(`${packageName} holds no kernel in /boot.`);
+    const release = file.slice('vmlinuz-'.length);
+    write(
+      {
+        file,
+        kind: 'kernel',
+        aliases: [`vmlinuz-${choice.alias}`],
+        description: choice.description,
+        packages: [packageRecord(kernel)],
+      },
+      readFileSync(join(kernel.directory, 'boot', file)),
+    );
+    const modules = collectModules(join(kernel.directory, 'lib/modules', release), MODULES);
+    write(
+      {
+        file: `initrd.img-${release}`,
+        kind: 'ramdisk',
+        aliases: [`initrd.img-${choice.alias}`],
+        description: `Small system for ${file}: a login on the console, or the disk of root=`,
+        packages: [packageRecord(busybox), packageRecord(kernel)],
+      },
+      guestRamdisk(busyboxProgram, release, modules),
+    );
+  }
+  const manifest: Manifest = { version: 1, recipe, images };
+  writeFileSync(join(outputDirectory, 'manifest.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+}
+
+async function main(): Promise<void> {
+  const force = process.argv.includes('--force');
+  const recipe = recipeOf(['images/rootfs', 'scripts/images']);
+  if (!force && upToDate(outputDirectory, recipe)) {
+    console.log('images: up to date');
+    return;
+  }
+  await makeImages(packageSource(), recipe);
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof PackageError)) throw error;
+  console.error(`images: ${error.message}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,90 @@
+/**
+ * public/images/manifest.json: what each image is, which packages it was made of, under which licences, and where their source
+ * is. dom0 shows the files it names in /boot and fetches them when they are first used.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { UnpackedPackage } from './debian-packages.ts';
+
+export interface PackageRecord {
+  readonly package: string;
+  readonly version: string;
+  /** Of the .deb file. */
+  readonly sha256: string;
+  readonly licence: string;
+  readonly source: string;
+}
+
+export interface ImageRecord {
+  /** Name in public/images/ and in dom0's /boot. */
+  readonly file: string;
+  readonly kind: 'kernel' | 'ramdisk';
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Other names it has in /boot. */
+  readonly aliases: readonly string[];
+  readonly description: string;
+  readonly packages: readonly PackageRecord[];
+}
+
+export interface Manifest {
+  readonly version: 1;
+  /** Checksum of the scripts and trees the images were made with. */
+  readonly recipe: string;
+  readonly images: readonly ImageRecord[];
+}
+
+export function packageRecord(unpacked: UnpackedPackage): PackageRecord {
+  return {
+    package: unpacked.name,
+    version: unpacked.version,
+    sha256: unpacked.sha256,
+    licence: licenceOf(unpacked),
+    source: `Debian source package ${unpacked.source}, version ${unpacked.sourceVersion} (apt-get source ${unpacked.source}=${unpacked.sourceVersion})`,
+  };
+}
+
+/** The licences the package's own copyright file names; the file says which part has which. */
+function licenceOf(unpacked: UnpackedPackage): string {
+  const documents = join(unpacked.directory, 'usr/share/doc');
+  const copyright = join(documents, unpacked.name, 'copyright');
+  if (!existsSync(copyright)) return `see the copyright file of ${unpacked.source}`;
+  const names = new Set<string>();
+  for (const match of readFileSync(copyright, 'utf8').matchAll(/^License:[ \t]*(\S.*)$/gm)) names.add((match[1] ?? '').trim());
+  return names.size === 0 ? `see usr/share/doc/${unpacked.name}/copyright in the package` : [...names].sort().join(', ');
+}
+
+export function imageRecord(fields: Omit<ImageRecord, 'bytes' | 'sha256'>, content: Uint8Array): ImageRecord {
+  const { packages, ...rest } = fields;
+  return { ...rest, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex'), packages };
+}
+
+/** One checksum over all files below the given paths: changes when any name or content does. */
+export function recipeOf(paths: readonly string[]): string {
+  const hash = createHash('sha256');
+  const visit = (path: string): void => {
+    if (statSync(path).isDirectory()) {
+      for (const name of readdirSync(path).sort()) visit(join(path, name));
+    } else if (!path.endsWith('.test.ts')) {
+      hash.update(`${path}\0${statSync(path).mode & 0o100}\0`).update(readFileSync(path));
+    }
+  };
+  for (const path of paths) visit(path);
+  return hash.digest('hex');
+}
+
+/** True when the images named in a manifest of this recipe are all there. */
+export function upToDate(directory: string, recipe: string): boolean {
+  const path = join(directory, 'manifest.json');
+  if (!existsSync(path)) return false;
+  const manifest = JSON.parse(readFileSync(path, 'utf8')) as Partial<Manifest>;
+  return (
+    manifest.recipe === recipe &&
+    Array.isArray(manifest.images) &&
+    manifest.images.every((image) => {
+      const file = join(directory, image.file);
+      return existsSync(file) && statSync(file).size === image.bytes;
+    })
+  );
+}

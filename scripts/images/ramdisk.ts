@@ -1,0 +1,92 @@
+/**
+ * The ramdisk of a guest: busybox, the tree images/rootfs and a kernel's modules, as a gzip-compressed cpio archive.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { type CpioEntry, writeCpio } from './cpio.ts';
+import { type KernelModule, modulesAlias, modulesDep } from './kernel-modules.ts';
+
+/** Directories that programs and mounts expect; made before anything else. */
+const SKELETON = ['bin', 'dev', 'etc', 'lib', 'newroot', 'proc', 'root', 'run', 'sbin', 'sys', 'tmp', 'usr', 'usr/bin', 'usr/sbin', 'var', 'var/log'];
+
+/** Files git cannot hold the mode of (it knows only "executable"). */
+const MODES: Readonly<Record<string, number>> = { tmp: 0o1777, root: 0o700, proc: 0o555, sys: 0o555, 'etc/shadow': 0o600 };
+
+/** Collects entries; makes missing parent directories by itself. */
+export class Tree {
+  private readonly entries = new Map<string, CpioEntry>();
+
+  directory(path: string): void {
+    if (path === '' || this.entries.has(path)) return;
+    this.parents(path);
+    this.entries.set(path, { kind: 'directory', path, mode: MODES[path] ?? 0o755 });
+  }
+
+  /** A file given twice is the later one's: the project's tree goes over a package's. */
+  file(path: string, content: Uint8Array | string, executable = false): void {
+    this.parents(path);
+    const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;
+    this.entries.set(path, { kind: 'file', path, mode: MODES[path] ?? (executable ? 0o755 : 0o644), content: bytes });
+  }
+
+  symlink(path: string, target: string): void {
+    this.parents(path);
+    this.entries.set(path, { kind: 'symlink', path, target });
+  }
+
+  /** The console the kernel opens for the first program, before devtmpfs is there. */
+  consoleDevice(): void {
+    this.directory('dev');
+    this.entries.set('dev/console', { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 });
+    this.entries.set('dev/null', { kind: 'character-device', path: 'dev/null', mode: 0o666, major: 1, minor: 3 });
+  }
+
+  /** Everything below a folder of this repository, in a stable order. */
+  folder(source: string, prefix = ''): void {
+    for (const name of readdirSync(source).sort()) {
+      const from = join(source, name);
+      const path = prefix === '' ? name : `${prefix}/${name}`;
+      const status = statSync(from);
+      if (status.isDirectory()) {
+        this.directory(path);
+        this.folder(from, path);
+      } else {
+        this.file(path, readFileSync(from), (status.mode & 0o100) !== 0);
+      }
+    }
+  }
+
+  modules(release: string, modules: readonly KernelModule[]): void {
+    const base = `lib/modules/${release}`;
+    this.file(`${base}/modules.dep`, modulesDep(modules));
+    this.file(`${base}/modules.alias`, modulesAlias(modules));
+    for (const module of modules) this.file(`${base}/${module.path}`, module.content);
+  }
+
+  skeleton(): void {
+    for (const path of SKELETON) this.directory(path);
+  }
+
+  /** Gzip-compressed cpio; the same tree always gives the same bytes. */
+  pack(): Uint8Array {
+    return gzipSync(writeCpio([...this.entries.values()]), { level: 9 });
+  }
+
+  private parents(path: string): void {
+    const cut = path.lastIndexOf('/');
+    if (cut > 0) this.directory(path.slice(0, cut));
+  }
+}
+
+/** The ramdisk that goes with one kernel. */
+export function guestRamdisk(busybox: Uint8Array, release: string, modules: readonly KernelModule[]): Uint8Array {
+  const tree = new Tree();
+  tree.skeleton();
+  tree.consoleDevice();
+  tree.file('bin/busybox', busybox, true);
+  tree.symlink('bin/sh', 'busybox');
+  tree.folder('images/rootfs');
+  tree.modules(release, modules);
+  return tree.pack();
+}
