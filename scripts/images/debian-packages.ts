@@ -16,6 +16,8 @@ export interface UnpackedPackage {
   /** Source package and its version. */
   readonly source: string;
   readonly sourceVersion: string;
+  /** Source packages whose code is in it besides its own, as "name (= version)". */
+  readonly builtUsing: string;
   /** Of the .deb file. */
   readonly sha256: string;
   /** Where its files are. */
@@ -231,7 +233,8 @@ export function unpack(deb: string): UnpackedPackage {
   const name = fields.get('Package') ?? '';
   const version = fields.get('Version') ?? '';
   const source = /^(\S+)(?: \((.*)\))?$/.exec(fields.get('Source') ?? name);
-  return { name, version, source: source?.[1] ?? name, sourceVersion: source?.[2] ?? version, sha256, directory };
+  const builtUsing = fields.get('Built-Using') ?? '';
+  return { name, version, source: source?.[1] ?? name, sourceVersion: source?.[2] ?? version, builtUsing, sha256, directory };
 }
 
 function unpackWithDpkg(deb: string, directory: string): string {

@@ -58,7 +58,8 @@ async function makeImages(source: PackageSource, recipe: string): Promise<void> 
       },
       readFileSync(join(kernel.directory, 'boot', file)),
     );
-    const modules = collectModules(join(kernel.directory, 'lib/modules', release), MODULES);
+    const moduleDirectory = join(kernel.directory, 'lib/modules', release);
+    const modules = collectModules(moduleDirectory, MODULES);
     write(
       {
         file: `initrd.img-${release}`,
@@ -67,7 +68,7 @@ async function makeImages(source: PackageSource, recipe: string): Promise<void> 
         description: `Small system for ${file}: a login on the console, or the disk of root=`,
         packages: [packageRecord(busybox), packageRecord(kernel)],
       },
-      guestRamdisk(busyboxProgram, release, modules),
+      guestRamdisk(busyboxProgram, release, modules, readFileSync(join(moduleDirectory, 'modules.builtin'))),
     );
   }
   const manifest: Manifest = { version: 1, recipe, images };

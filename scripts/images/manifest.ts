@@ -41,8 +41,13 @@ export function packageRecord(unpacked: UnpackedPackage): PackageRecord {
     version: unpacked.version,
     sha256: unpacked.sha256,
     licence: licenceOf(unpacked),
-    source: `Debian source package ${unpacked.source}, version ${unpacked.sourceVersion} (apt-get source ${unpacked.source}=${unpacked.sourceVersion})`,
+    source: sourceOf(unpacked),
   };
+}
+
+function sourceOf({ source, sourceVersion, builtUsing }: UnpackedPackage): string {
+  const own = `Debian source package ${source} (= ${sourceVersion}), to be had with apt-get source ${source}=${sourceVersion}`;
+  return builtUsing === '' ? own : `${own}; built using ${builtUsing}`;
 }
 
 /** The licences the package's own copyright file names; the file says which part has which. */

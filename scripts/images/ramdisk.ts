@@ -57,8 +57,10 @@ export class Tree {
     }
   }
 
-  modules(release: string, modules: readonly KernelModule[]): void {
+  /** @param builtin the kernel's list of what it needs no module for, so that modprobe says yes to it */
+  modules(release: string, modules: readonly KernelModule[], builtin: Uint8Array): void {
     const base = `lib/modules/${release}`;
+    this.file(`${base}/modules.builtin`, builtin);
     this.file(`${base}/modules.dep`, modulesDep(modules));
     this.file(`${base}/modules.alias`, modulesAlias(modules));
     for (const module of modules) this.file(`${base}/${module.path}`, module.content);
@@ -80,13 +82,13 @@ export class Tree {
 }
 
 /** The ramdisk that goes with one kernel. */
-export function guestRamdisk(busybox: Uint8Array, release: string, modules: readonly KernelModule[]): Uint8Array {
+export function guestRamdisk(busybox: Uint8Array, release: string, modules: readonly KernelModule[], builtin: Uint8Array): Uint8Array {
   const tree = new Tree();
   tree.skeleton();
   tree.consoleDevice();
   tree.file('bin/busybox', busybox, true);
   tree.symlink('bin/sh', 'busybox');
   tree.folder('images/rootfs');
-  tree.modules(release, modules);
+  tree.modules(release, modules, builtin);
   return tree.pack();
 }
