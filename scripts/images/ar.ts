@@ -19,7 +19,8 @@ export function readAr(archive: Uint8Array): ArMember[] {
     const header = text.toString('latin1', offset, offset + HEADER_BYTES);
     const bytes = Number.parseInt(header.slice(48, 58), 10);
     const start = offset + HEADER_BYTES;
-    if (!header.endsWith('`\n') || !(bytes >= 0) || start + bytes > archive.length) throw new Error(`ar: bad header at byte ${offset}`);
+    if (!header.endsWith('`\n') || !(bytes >= 0) || start + bytes > archive.length)
+      throw new Error(`ar: bad header at byte ${offset}`);
     members.push({ name: header.slice(0, 16).trim().replace(/\/$/, ''), content: archive.subarray(start, start + bytes) });
     offset = start + bytes + (bytes % 2);
   }

@@ -10,7 +10,13 @@ export type CpioEntry =
   | { readonly kind: 'directory'; readonly path: string; readonly mode: number }
   | { readonly kind: 'file'; readonly path: string; readonly mode: number; readonly content: Uint8Array }
   | { readonly kind: 'symlink'; readonly path: string; readonly target: string }
-  | { readonly kind: 'character-device'; readonly path: string; readonly mode: number; readonly major: number; readonly minor: number };
+  | {
+      readonly kind: 'character-device';
+      readonly path: string;
+      readonly mode: number;
+      readonly major: number;
+      readonly minor: number;
+    };
 
 const TYPE_BITS = { directory: 0o040000, file: 0o100000, symlink: 0o120000, 'character-device': 0o020000 } as const;
 const HEADER_BYTES = 110;
@@ -108,7 +114,8 @@ export function readCpio(archive: Uint8Array): { path: string; mode: number; con
   let offset = 0;
   for (;;) {
     if (text.toString('latin1', offset, offset + 6) !== '070701') throw new Error(`cpio: no header at byte ${offset}`);
-    const field = (index: number): number => Number.parseInt(text.toString('latin1', offset + 6 + index * 8, offset + 14 + index * 8), 16);
+    const field = (index: number): number =>
+      Number.parseInt(text.toString('latin1', offset + 6 + index * 8, offset + 14 + index * 8), 16);
     const mode = field(1);
     const bytes = field(6);
     const nameBytes = field(11);

@@ -34,7 +34,12 @@ function has(program: string): boolean {
 }
 
 function run(program: string, args: readonly string[], options: { cwd?: string; quiet?: boolean } = {}): string {
-  const result = spawnSync(program, args, { cwd: options.cwd, encoding: 'utf8', maxBuffer: 1 << 28, env: { ...process.env, LC_ALL: 'C' } });
+  const result = spawnSync(program, args, {
+    cwd: options.cwd,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    env: { ...process.env, LC_ALL: 'C' },
+  });
   if (result.error !== undefined) throw new PackageError(`${program} cannot be run: ${result.error.message}`);
   if (result.status !== 0) {
     throw new PackageError(`${program} ${args.join(' ')} failed:\n${result.stderr.trim() || result.stdout.trim()}`);
@@ -152,7 +157,8 @@ class MirrorSource implements PackageSource {
     if (cached !== undefined) return cached;
     const bytes = await download(`${this.mirror}/${fields.get('Filename') ?? ''}`);
     const digest = createHash('sha256').update(bytes).digest('hex');
-    if (digest !== fields.get('SHA256')) throw new PackageError(`The package ${name} from the mirror does not have the checksum its index gives.`);
+    if (digest !== fields.get('SHA256'))
+      throw new PackageError(`The package ${name} from the mirror does not have the checksum its index gives.`);
     mkdirSync(cacheDirectory, { recursive: true });
     const path = join(cacheDirectory, `${name}_${fileVersion(version)}_${fields.get('Architecture') ?? 'amd64'}.deb`);
     writeFileSync(path, bytes);
@@ -213,7 +219,9 @@ function fileVersion(version: string): string {
 
 function cachedPackage(name: string, version: string): string | undefined {
   if (!existsSync(cacheDirectory)) return undefined;
-  const file = readdirSync(cacheDirectory).find((entry) => entry.startsWith(`${name}_${fileVersion(version)}_`) && entry.endsWith('.deb'));
+  const file = readdirSync(cacheDirectory).find(
+    (entry) => entry.startsWith(`${name}_${fileVersion(version)}_`) && entry.endsWith('.deb'),
+  );
   return file === undefined ? undefined : join(cacheDirectory, file);
 }
 
@@ -251,7 +259,8 @@ function unpackWithTar(deb: Uint8Array, directory: string): string {
     writeFileSync(file, member.content);
     const result = spawnSync('tar', ['-xf', file, ...args], { cwd: directory, maxBuffer: 1 << 28 });
     rmSync(file);
-    if (result.status !== 0) throw new PackageError(`tar cannot unpack ${member.name} (is xz installed?): ${String(result.stderr)}`);
+    if (result.status !== 0)
+      throw new PackageError(`tar cannot unpack ${member.name} (is xz installed?): ${String(result.stderr)}`);
     return result.stdout;
   };
   tar('data.tar', []);

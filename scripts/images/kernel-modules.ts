@@ -29,7 +29,8 @@ export function modinfo(module: Uint8Array, key: string): string[] {
 
 function modinfoSection(module: Uint8Array): Uint8Array {
   const view = new DataView(module.buffer, module.byteOffset, module.byteLength);
-  if (module.length < 64 || view.getUint32(0) !== 0x7f454c46 || view.getUint8(4) !== 2) throw new Error('module: not a 64-bit ELF file');
+  if (module.length < 64 || view.getUint32(0) !== 0x7f454c46 || view.getUint8(4) !== 2)
+    throw new Error('module: not a 64-bit ELF file');
   const sectionTable = Number(view.getBigUint64(0x28, true));
   const sectionBytes = view.getUint16(0x3a, true);
   const sectionCount = view.getUint16(0x3c, true);
@@ -47,7 +48,8 @@ function modinfoSection(module: Uint8Array): Uint8Array {
   for (let index = 0; index < sectionCount; index++) {
     const section = place(index);
     const start = names.offset + section.name;
-    if (wanted.equals(module.subarray(start, start + wanted.length))) return module.subarray(section.offset, section.offset + section.bytes);
+    if (wanted.equals(module.subarray(start, start + wanted.length)))
+      return module.subarray(section.offset, section.offset + section.bytes);
   }
   throw new Error('module: no .modinfo section');
 }
@@ -82,7 +84,13 @@ export function collectModules(directory: string, names: readonly string[]): Ker
       .filter((dependency) => dependency !== '')
       .map(moduleName);
     for (const dependency of depends) visit(dependency, name);
-    collected.set(name, { name, path, depends: depends.filter((one) => !builtin.has(one)), aliases: modinfo(content, 'alias'), content });
+    collected.set(name, {
+      name,
+      path,
+      depends: depends.filter((one) => !builtin.has(one)),
+      aliases: modinfo(content, 'alias'),
+      content,
+    });
   };
   for (const name of names) visit(moduleName(name), 'the ramdisk');
   return [...collected.values()];
@@ -96,7 +104,14 @@ export function modulesDep(modules: readonly KernelModule[]): string {
     for (const needed of direct) seen.add(needed.name);
     return [...direct.map((needed) => needed.path), ...direct.flatMap((needed) => closure(needed, seen))];
   };
-  return modules.map((module) => `${module.path}:${closure(module, new Set([module.name])).map((path) => ` ${path}`).join('')}\n`).join('');
+  return modules
+    .map(
+      (module) =>
+        `${module.path}:${closure(module, new Set([module.name]))
+          .map((path) => ` ${path}`)
+          .join('')}\n`,
+    )
+    .join('');
 }
 
 export function modulesAlias(modules: readonly KernelModule[]): string {

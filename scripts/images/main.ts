@@ -22,7 +22,19 @@ const KERNELS: readonly KernelChoice[] = [
 ];
 
 /** Drivers and file systems a guest is likely to need before its root disk is there; what is built in is left out. */
-const MODULES = ['xen-blkfront', 'xen-netfront', 'xenfs', 'xen-evtchn', 'ext4', 'crc32c_generic', 'isofs', 'vfat', 'nls_cp437', 'nls_ascii', 'overlay'];
+const MODULES = [
+  'xen-blkfront',
+  'xen-netfront',
+  'xenfs',
+  'xen-evtchn',
+  'ext4',
+  'crc32c_generic',
+  'isofs',
+  'vfat',
+  'nls_cp437',
+  'nls_ascii',
+  'overlay',
+];
 
 const outputDirectory = 'public/images';
 

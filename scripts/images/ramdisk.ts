@@ -8,7 +8,24 @@ import { type CpioEntry, writeCpio } from './cpio.ts';
 import { type KernelModule, modulesAlias, modulesDep } from './kernel-modules.ts';
 
 /** Directories that programs and mounts expect; made before anything else. */
-const SKELETON = ['bin', 'dev', 'etc', 'lib', 'newroot', 'proc', 'root', 'run', 'sbin', 'sys', 'tmp', 'usr', 'usr/bin', 'usr/sbin', 'var', 'var/log'];
+const SKELETON = [
+  'bin',
+  'dev',
+  'etc',
+  'lib',
+  'newroot',
+  'proc',
+  'root',
+  'run',
+  'sbin',
+  'sys',
+  'tmp',
+  'usr',
+  'usr/bin',
+  'usr/sbin',
+  'var',
+  'var/log',
+];
 
 /** Files git cannot hold the mode of (it knows only "executable"). */
 const MODES: Readonly<Record<string, number>> = { tmp: 0o1777, root: 0o700, proc: 0o555, sys: 0o555, 'etc/shadow': 0o600 };
@@ -82,7 +99,12 @@ export class Tree {
 }
 
 /** The ramdisk that goes with one kernel. */
-export function guestRamdisk(busybox: Uint8Array, release: string, modules: readonly KernelModule[], builtin: Uint8Array): Uint8Array {
+export function guestRamdisk(
+  busybox: Uint8Array,
+  release: string,
+  modules: readonly KernelModule[],
+  builtin: Uint8Array,
+): Uint8Array {
   const tree = new Tree();
   tree.skeleton();
   tree.consoleDevice();
