@@ -28,6 +28,19 @@ export const MODE_UNDERFLOW_UNMASKED: u32 = 16;
 /** Overflow is unmasked; only results for an x87 register look at it (they come back with a wrapped exponent). */
 export const MODE_OVERFLOW_UNMASKED: u32 = 32;
 
+/** Bits 8-15: bits of significand that x87 arithmetic keeps: 24, 53 or 64 (FCW.PC). */
+export const MODE_PRECISION_SHIFT: u32 = 8;
+
+/** The `mode` that an x87 control word asks for. The reserved precision 01 counts as 64 bits. */
+export function modeOfControlWord(controlWord: u32): u32 {
+  const control = (controlWord >> 8) & 3;
+  const precision: u32 = control == 0 ? 24 : control == 2 ? 53 : 64;
+  let mode = ((controlWord >> 10) & MODE_ROUNDING) | (precision << MODE_PRECISION_SHIFT);
+  if (!(controlWord & OVERFLOW)) mode |= MODE_OVERFLOW_UNMASKED;
+  if (!(controlWord & UNDERFLOW)) mode |= MODE_UNDERFLOW_UNMASKED;
+  return mode;
+}
+
 /** The `mode` that an MXCSR value asks for. */
 export function modeOfMxcsr(mxcsr: u32): u32 {
   let mode = (mxcsr >> 13) & MODE_ROUNDING;

@@ -8,6 +8,11 @@
 export let wideHigh: u64 = 0;
 export let wideLow: u64 = 0;
 
+export function setWide(high: u64, low: u64): void {
+  wideHigh = high;
+  wideLow = low;
+}
+
 /** wideHigh:wideLow = a * b */
 export function multiplyWide(a: u64, b: u64): void {
   const aLow = a & 0xffffffff;
