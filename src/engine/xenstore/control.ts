@@ -17,7 +17,7 @@ export interface ControlHost {
 
 type Command = (host: ControlHost, parameters: readonly string[]) => string;
 
-const ACCOUNT_LINES: readonly [keyof Quotas & string, string, keyof Account][] = [
+const ACCOUNT_LINES: readonly [keyof Quotas, string, keyof Account][] = [
   ['nodes', 'nodes', 'nodes'],
   ['watches', 'watches', 'watches'],
   ['outstanding', 'outstanding', 'outstanding'],
@@ -25,7 +25,7 @@ const ACCOUNT_LINES: readonly [keyof Quotas & string, string, keyof Account][] =
   ['transactions', 'transactions', 'transactions'],
 ];
 
-const LIMIT_LINES: readonly [keyof Quotas & string, string][] = [
+const LIMIT_LINES: readonly [keyof Quotas, string][] = [
   ['transactionNodes', 'transaction-nodes'],
   ['permissions', 'node-permissions'],
   ['pathBytes', 'path-max'],

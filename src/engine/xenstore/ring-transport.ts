@@ -82,7 +82,7 @@ export class RingTransport {
     const used = (this.rspProd - consumer) >>> 0;
     if (used > XENSTORE_RING_SIZE) throw new RingIndexError('response', this.rspProd, consumer);
     const length = Math.min(bytes.length, XENSTORE_RING_SIZE - used);
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       const start = (this.rspProd + done) % XENSTORE_RING_SIZE;
       const part = Math.min(length - done, XENSTORE_RING_SIZE - start);
       this.ring.bytes.set(bytes.subarray(done, done + part), XENSTORE_RSP + start);

@@ -34,12 +34,7 @@ export function encodeUtf8(text: string): Uint8Array {
     else if (scalar < 0x800) bytes.push(0xc0 | (scalar >> 6), 0x80 | (scalar & 0x3f));
     else if (scalar < 0x10000) bytes.push(0xe0 | (scalar >> 12), 0x80 | ((scalar >> 6) & 0x3f), 0x80 | (scalar & 0x3f));
     else {
-      bytes.push(
-        0xf0 | (scalar >> 18),
-        0x80 | ((scalar >> 12) & 0x3f),
-        0x80 | ((scalar >> 6) & 0x3f),
-        0x80 | (scalar & 0x3f),
-      );
+      bytes.push(0xf0 | (scalar >> 18), 0x80 | ((scalar >> 12) & 0x3f), 0x80 | ((scalar >> 6) & 0x3f), 0x80 | (scalar & 0x3f));
     }
   }
   return Uint8Array.from(bytes);
