@@ -69,7 +69,8 @@ function row(leaf: number, subleaf: number | undefined, eax: number, ebx: number
 /** Four characters, first lowest. */
 function word(text: string, at: number): number {
   let value = 0;
-  for (let index = 3; index >= 0; index -= 1) value = (value << 8) | (at + index < text.length ? text.charCodeAt(at + index) & 0xff : 0);
+  for (let index = 3; index >= 0; index -= 1)
+    value = (value << 8) | (at + index < text.length ? text.charCodeAt(at + index) & 0xff : 0);
   return value >>> 0;
 }
 
@@ -103,7 +104,8 @@ function nextPowerOfTwo(value: number): number {
 export function cpuidPolicy(options: CpuidOptions): CpuidLeaf[] {
   const { vcpus, tscKhz } = options;
   const tscHz = tscKhz * 1000;
-  if (!Number.isInteger(tscKhz) || tscKhz < 1000 || tscHz > 0xffffffff) throw new RangeError(`a TSC of ${tscKhz} kHz cannot be shown`);
+  if (!Number.isInteger(tscKhz) || tscKhz < 1000 || tscHz > 0xffffffff)
+    throw new RangeError(`a TSC of ${tscKhz} kHz cannot be shown`);
   const mhz = Math.round(tscKhz / 1000);
   const all = Math.min(nextPowerOfTwo(apicIdOf(vcpus)), 4096);
   const vendor = 'GenuineIntel';

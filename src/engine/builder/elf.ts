@@ -74,7 +74,8 @@ function segmentAt(view: DataView, at: number, index: number): ElfSegment {
   const fileBytes = count(view, at + 32, `the size of segment ${index}`);
   const memoryBytes = count(view, at + 40, `the memory size of segment ${index}`);
   if (type === PT_LOAD || type === PT_NOTE) {
-    if (fileOffset + fileBytes > view.byteLength) throw damaged(`segment ${index} ends at byte ${fileOffset + fileBytes}, the file at ${view.byteLength}`);
+    if (fileOffset + fileBytes > view.byteLength)
+      throw damaged(`segment ${index} ends at byte ${fileOffset + fileBytes}, the file at ${view.byteLength}`);
     if (type === PT_LOAD && memoryBytes < fileBytes) throw damaged(`segment ${index} is larger in the file than in memory`);
   }
   return {
@@ -108,12 +109,16 @@ function sectionsOf(bytes: Uint8Array, view: DataView): ElfSection[] {
     const type = view.getUint32(at + 4, true);
     const fileOffset = count(view, at + 24, `the file offset of section ${index}`);
     const fileBytes = count(view, at + 32, `the size of section ${index}`);
-    if (type !== SHT_NOBITS && type !== 0 && fileOffset + fileBytes > bytes.length) throw damaged(`section ${index} lies outside the file`);
+    if (type !== SHT_NOBITS && type !== 0 && fileOffset + fileBytes > bytes.length)
+      throw damaged(`section ${index} lies outside the file`);
     return { nameOffset: view.getUint32(at, true), type, fileOffset, fileBytes };
   });
   const names = namesIndex === SHN_UNDEF ? undefined : raw[namesIndex];
   return raw.map(({ nameOffset, type, fileOffset, fileBytes }) => ({
-    name: names === undefined || names.type !== SHT_STRTAB ? '' : nameAt(bytes, names.fileOffset + nameOffset, names.fileOffset + names.fileBytes),
+    name:
+      names === undefined || names.type !== SHT_STRTAB
+        ? ''
+        : nameAt(bytes, names.fileOffset + nameOffset, names.fileOffset + names.fileBytes),
     type,
     fileOffset,
     fileBytes,
@@ -125,10 +130,12 @@ export function parseElf(bytes: Uint8Array): ElfImage {
   if (!isElf(bytes)) throw new BuildError('The kernel is neither a bzImage nor an ELF file.');
   const kind = bytes[EI_CLASS];
   if (kind === ELFCLASS32) throw new BuildError('This is a 32-bit kernel: only 64-bit (x86-64) PV kernels can run here.');
-  if (kind !== ELFCLASS64 || bytes[EI_DATA] !== ELFDATA2LSB || bytes.length < EHDR_BYTES) throw damaged('its header makes no sense');
+  if (kind !== ELFCLASS64 || bytes[EI_DATA] !== ELFDATA2LSB || bytes.length < EHDR_BYTES)
+    throw damaged('its header makes no sense');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const machine = view.getUint16(0x12, true);
-  if (machine !== EM_X86_64) throw new BuildError(`The kernel is for another processor (ELF machine ${machine}): x86-64 is needed.`);
+  if (machine !== EM_X86_64)
+    throw new BuildError(`The kernel is for another processor (ELF machine ${machine}): x86-64 is needed.`);
   const offset = count(view, 0x20, 'the place of its program headers');
   const entryBytes = view.getUint16(0x36, true);
   const entries = view.getUint16(0x38, true);

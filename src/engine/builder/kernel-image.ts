@@ -11,6 +11,8 @@ import { parseElf, PT_LOAD, type ElfImage } from './elf.ts';
 import { parseFeatures, type FeatureSet } from './features.ts';
 import { readXenNotes, type XenNotes } from './notes.ts';
 
+export type { PlatformDecoders };
+
 /** A kernel larger than this when unpacked is refused before it takes the memory. */
 export const KERNEL_BYTES_MAX = 512 * 1024 * 1024;
 const GUEST_ADDRESS_SPACE = 1n << 64n;
@@ -93,12 +95,18 @@ function settle(elf: ElfImage, container: KernelImage['container'], compression:
   const virtEnd = virtBase + end;
   const entry = notes.entry ?? elf.entry;
   if (start < 0n || virtEnd > GUEST_ADDRESS_SPACE || end > BigInt(Number.MAX_SAFE_INTEGER))
-    throw new BuildError(`The kernel's addresses make no sense: ${hex(virtStart)} to ${hex(virtEnd)} above a base of ${hex(virtBase)}.`);
-  if (virtBase % PAGE_BYTES !== 0n) throw new BuildError(`The kernel's virtual base ${hex(virtBase)} is not at the start of a page.`);
+    throw new BuildError(
+      `The kernel's addresses make no sense: ${hex(virtStart)} to ${hex(virtEnd)} above a base of ${hex(virtBase)}.`,
+    );
+  if (virtBase % PAGE_BYTES !== 0n)
+    throw new BuildError(`The kernel's virtual base ${hex(virtBase)} is not at the start of a page.`);
   if (entry < virtStart || entry >= virtEnd)
     throw new BuildError(`The kernel's entry ${hex(entry)} lies outside it (${hex(virtStart)} to ${hex(virtEnd)}).`);
   const hypercallPage = notes.hypercallPage;
-  if (hypercallPage !== undefined && (hypercallPage % PAGE_BYTES !== 0n || hypercallPage < virtStart || hypercallPage + PAGE_BYTES > virtEnd))
+  if (
+    hypercallPage !== undefined &&
+    (hypercallPage % PAGE_BYTES !== 0n || hypercallPage < virtStart || hypercallPage + PAGE_BYTES > virtEnd)
+  )
     throw new BuildError(`The kernel's hypercall page ${hex(hypercallPage)} is not a page of the kernel.`);
 
   const named = parseFeatures(notes.features, 'The kernel');
@@ -136,7 +144,8 @@ export async function parseKernel(file: Uint8Array, platform: PlatformDecoders):
     return settle(parseElf(image), 'bzImage', compression);
   }
   const compression = compressionOf(file);
-  if (compression === 'gzip') return settle(parseElf(await unpack(compression, file, gzipSize(file), platform)), 'ELF', compression);
+  if (compression === 'gzip')
+    return settle(parseElf(await unpack(compression, file, gzipSize(file), platform)), 'ELF', compression);
   if (compression !== undefined)
     throw new BuildError(`The kernel is a ${compression} file: a bzImage, an ELF file, or one packed with gzip is needed.`);
   return settle(parseElf(file), 'ELF', undefined);

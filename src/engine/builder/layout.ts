@@ -137,13 +137,18 @@ function arrange(kernel: LayoutInput, ramdiskBytes: number, pages: number): PvLa
 /** Pages a layout needs: everything mapped at the start is RAM. */
 function pagesNeeded(layout: PvLayout): number {
   const { ramdisk, p2mTables } = layout;
-  return Math.max(layout.mappedPages, (ramdisk?.pfn ?? 0) + (ramdisk?.pages ?? 0), layout.p2m.pfn + layout.p2m.pages, p2mTables.pfn + p2mTables.pages);
+  return Math.max(
+    layout.mappedPages,
+    (ramdisk?.pfn ?? 0) + (ramdisk?.pages ?? 0),
+    layout.p2m.pfn + layout.p2m.pages,
+    p2mTables.pfn + p2mTables.pages,
+  );
 }
 
 /** The least memory with which this arrangement fits; the P2M grows with the memory, so look again with the answer. */
 function leastPages(kernel: LayoutInput, ramdiskBytes: number, from: number): number {
   let pages = from;
-  for (let needed = pages + 1; needed > pages; ) {
+  for (let needed = pages + 1; needed > pages;) {
     pages = needed;
     needed = pagesNeeded(arrange(kernel, ramdiskBytes, pages));
   }

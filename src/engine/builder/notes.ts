@@ -60,7 +60,7 @@ const align4 = (value: number) => (value + 3) & ~3;
 /** Adds the notes named "Xen" in bytes[start..end); a note that runs over the end stops the walk. */
 function collect(bytes: Uint8Array, start: number, end: number, into: Map<number, Uint8Array>): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = start; end - at >= NOTE_HEADER_BYTES; ) {
+  for (let at = start; end - at >= NOTE_HEADER_BYTES;) {
     const nameBytes = view.getUint32(at, true);
     const descriptorBytes = view.getUint32(at + 4, true);
     const type = view.getUint32(at + 8, true);
@@ -68,7 +68,8 @@ function collect(bytes: Uint8Array, start: number, end: number, into: Map<number
     const name = at + NOTE_HEADER_BYTES;
     const descriptor = name + align4(nameBytes);
     if (descriptor + descriptorBytes > end) return;
-    const isXen = nameBytes === 4 && bytes[name] === 0x58 && bytes[name + 1] === 0x65 && bytes[name + 2] === 0x6e && bytes[name + 3] === 0;
+    const isXen =
+      nameBytes === 4 && bytes[name] === 0x58 && bytes[name + 1] === 0x65 && bytes[name + 2] === 0x6e && bytes[name + 3] === 0;
     if (isXen) into.set(type, bytes.subarray(descriptor, descriptor + descriptorBytes));
     at = descriptor + align4(descriptorBytes);
   }
@@ -114,7 +115,8 @@ function fromDescriptors(notes: Descriptors): XenNotes {
 
 function parseNumber(key: string, value: string | undefined): bigint | undefined {
   if (value === undefined) return undefined;
-  if (!/^(0x[0-9a-f]{1,16}|[0-9]{1,20})$/i.test(value)) throw new BuildError(`The kernel's __xen_guest section is damaged: ${key}=${value}.`);
+  if (!/^(0x[0-9a-f]{1,16}|[0-9]{1,20})$/i.test(value))
+    throw new BuildError(`The kernel's __xen_guest section is damaged: ${key}=${value}.`);
   return BigInt(value);
 }
 

@@ -84,7 +84,12 @@ class TableWriter {
  * Writes the tables; their frames are zeroed first.
  * @param tables every table that maps the ranges, in frames below firstMfn + RAM
  */
-export function writePageTables(ram: Uint8Array, firstMfn: number, tables: readonly PlacedTable[], ranges: readonly MappedRange[]): void {
+export function writePageTables(
+  ram: Uint8Array,
+  firstMfn: number,
+  tables: readonly PlacedTable[],
+  ranges: readonly MappedRange[],
+): void {
   const writer = new TableWriter(ram, firstMfn);
   const placed = new Map(tables.map((table) => [keyOf(table.level, table.base), table.pfn]));
   const tableFrames = new Set(tables.map(({ pfn }) => pfn));

@@ -22,7 +22,6 @@ import {
   START_INFO_store_evtchn,
   START_INFO_store_mfn,
 } from '../abi/start-info.ts';
-import { encodeUtf8 } from '../storage/utf8.ts';
 import { BuildError } from './build-error.ts';
 import { checkFeatures } from './features.ts';
 import { writeHypercallPage } from './hypercall-page.ts';
@@ -68,7 +67,8 @@ function page(ram: Uint8Array, pfn: number, pages = 1): Uint8Array {
 function loadKernel(ram: Uint8Array, kernel: KernelImage, layout: PvLayout): void {
   page(ram, layout.kernel.pfn, layout.kernel.pages).fill(0);
   for (const { offset, source } of kernel.pieces) ram.set(source, offset);
-  if (kernel.hypercallPage !== undefined) writeHypercallPage(page(ram, Number((kernel.hypercallPage - kernel.virtBase) >> PAGE_SHIFT)));
+  if (kernel.hypercallPage !== undefined)
+    writeHypercallPage(page(ram, Number((kernel.hypercallPage - kernel.virtBase) >> PAGE_SHIFT)));
 }
 
 function writeP2m(ram: Uint8Array, firstMfn: number, pages: number, layout: PvLayout): void {
@@ -88,7 +88,7 @@ function writeStartInfo(target: DomainBuildTarget, commandLine: Uint8Array, kern
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const u64 = (at: number, value: number | bigint) => view.setBigUint64(at, BigInt(value), true);
   const mfn = (pfn: number) => target.firstMfn + pfn;
-  bytes.set(encodeUtf8(START_INFO_MAGIC), START_INFO_magic);
+  bytes.set(new TextEncoder().encode(START_INFO_MAGIC), START_INFO_magic);
   u64(START_INFO_nr_pages, target.pages);
   u64(START_INFO_shared_info, BigInt(target.sharedInfoMfn) << PAGE_SHIFT);
   u64(START_INFO_store_mfn, mfn(layout.store.pfn));
@@ -112,7 +112,7 @@ function writeStartInfo(target: DomainBuildTarget, commandLine: Uint8Array, kern
 
 function checkedCommandLine(text: string): Uint8Array {
   if (text.includes('\0')) throw new BuildError('The kernel command line has a NUL character in it.');
-  const bytes = encodeUtf8(text);
+  const bytes = new TextEncoder().encode(text);
   if (bytes.length >= MAX_GUEST_CMDLINE)
     throw new BuildError(`The kernel command line has ${bytes.length} bytes: at most ${MAX_GUEST_CMDLINE - 1} are allowed.`);
   return bytes;
@@ -124,7 +124,8 @@ function checkedCommandLine(text: string): Uint8Array {
  */
 export function buildPvDomain(target: DomainBuildTarget, image: PvDomainImage): BuiltPvDomain {
   const { kernel, ramdisk } = image;
-  if (target.ram.length < target.pages * PAGE_BYTES) throw new RangeError(`RAM of ${target.ram.length} bytes holds no ${target.pages} pages`);
+  if (target.ram.length < target.pages * PAGE_BYTES)
+    throw new RangeError(`RAM of ${target.ram.length} bytes holds no ${target.pages} pages`);
   const commandLine = checkedCommandLine(image.commandLine);
   checkFeatures(kernel.features, image.features);
   const layout = planLayout(kernel, ramdisk?.length ?? 0, target.pages);

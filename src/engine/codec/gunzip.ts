@@ -53,7 +53,10 @@ export function createGunzip(transform: () => ByteTransform): Gunzip {
         pieces.push(value);
       }
     } catch (error) {
-      throw new DecodeError(FORMAT, `the gzip stream is damaged or cut off (${error instanceof Error ? error.message : String(error)})`);
+      throw new DecodeError(
+        FORMAT,
+        `the gzip stream is damaged or cut off (${error instanceof Error ? error.message : String(error)})`,
+      );
     }
     if (total > limitBytes) {
       await Promise.allSettled([reader.cancel(), writer.abort(), fed]);

@@ -37,7 +37,7 @@ function expandBlock(input: Uint8Array, from: number, end: number, output: Uint8
     if (literals > end - at) throw new DecodeError(FORMAT, 'the LZ4 stream is damaged: literals run over the end of their block');
     if (literals > limit - to) throw new DecodeError(FORMAT, 'the LZ4 stream is damaged: it makes more bytes than it declares');
     if (literals < SHORT_COPY) {
-      for (const stop = to + literals; to < stop; ) output[to++] = input[at++] ?? 0;
+      for (const stop = to + literals; to < stop;) output[to++] = input[at++] ?? 0;
     } else {
       output.set(input.subarray(at, at + literals), to);
       at += literals;
@@ -49,7 +49,8 @@ function expandBlock(input: Uint8Array, from: number, end: number, output: Uint8
     if (end - at < 2) throw new DecodeError(FORMAT, 'the LZ4 stream is damaged: a block ends inside a match');
     const distance = (input[at] ?? 0) | ((input[at + 1] ?? 0) << 8);
     at += 2;
-    if (distance === 0 || distance > to - start) throw new DecodeError(FORMAT, 'the LZ4 stream is damaged: a match points before its block');
+    if (distance === 0 || distance > to - start)
+      throw new DecodeError(FORMAT, 'the LZ4 stream is damaged: a match points before its block');
     let length = token & 15;
     if (length === 15) {
       let more;
@@ -64,7 +65,7 @@ function expandBlock(input: Uint8Array, from: number, end: number, output: Uint8
     if (length < SHORT_COPY || distance < length) {
       // Source and target may overlap: the copy repeats the bytes it has just made.
       let source = to - distance;
-      for (const stop = to + length; to < stop; ) output[to++] = output[source++] ?? 0;
+      for (const stop = to + length; to < stop;) output[to++] = output[source++] ?? 0;
     } else {
       output.copyWithin(to, to - distance, to - distance + length);
       to += length;
@@ -78,9 +79,13 @@ function expandBlock(input: Uint8Array, from: number, end: number, output: Uint8
  * @throws DecodeError when the stream is damaged, too short or too long
  */
 export function decodeLz4Legacy(input: Uint8Array, sizeBytes: number): Uint8Array<ArrayBuffer> {
-  if (input.length < 4 || u32(input, 0) !== MAGIC) throw new DecodeError(FORMAT, 'the LZ4 stream does not begin with the magic of a legacy frame');
+  if (input.length < 4 || u32(input, 0) !== MAGIC)
+    throw new DecodeError(FORMAT, 'the LZ4 stream does not begin with the magic of a legacy frame');
   if (sizeBytes > input.length * BEST_RATIO)
-    throw new DecodeError(FORMAT, `the LZ4 stream is damaged: ${input.length} bytes cannot make the ${sizeBytes} bytes it declares`);
+    throw new DecodeError(
+      FORMAT,
+      `the LZ4 stream is damaged: ${input.length} bytes cannot make the ${sizeBytes} bytes it declares`,
+    );
   const output = new Uint8Array(sizeBytes);
   let at = 4;
   let to = 0;
