@@ -1,7 +1,7 @@
 /**
  * Instruction bytes of a form (SDM Vol. 2A, chapter 2): legacy prefixes, REX, opcode, ModRM, SIB, displacement, immediates.
  */
-import { type Form, hasModRm, operandsOf, regOperand, rmOperand } from '../../src/engine/cpu/testing/forms.ts';
+import { type Form, hasModRm, letterIn, operandsOf, regOperand, rmOperand } from '../../src/engine/cpu/testing/forms.ts';
 
 export type Segment = 'es' | 'cs' | 'ss' | 'ds' | 'fs' | 'gs';
 
@@ -112,8 +112,8 @@ export function encode(form: Form, choice: Choice, address: number): Uint8Array 
   if (choice.address32) bytes.push(0x67);
   const operands = operandsOf(row);
   const types = operands.map((operand) => operand.type);
-  const sized = types.some((type) => type === 'v' || type === 'z') || (row.default64 === true && row.prefix === undefined);
-  if (form.size === 2 && (sized || row.prefix === undefined)) bytes.push(0x66);
+  const sized = types.some((type) => type === 'v' || type === 'z');
+  if (form.size === 2) bytes.push(0x66);
   if (form.lock) bytes.push(0xf0);
   if (form.repeat !== 'none') bytes.push(parseInt(form.repeat, 16));
   if (row.prefix !== undefined && row.prefix !== 'np') bytes.push(parseInt(row.prefix, 16));
@@ -140,7 +140,7 @@ export function encode(form: Form, choice: Choice, address: number): Uint8Array 
   if (hasModRm(row)) {
     let reg = row.extension ?? 0;
     if (row.extension === undefined && regNotation !== undefined) {
-      const eight = 'PSD'.includes(regNotation.letter) ? choice.reg & 7 : choice.reg;
+      const eight = letterIn(regNotation, 'PSD') ? choice.reg & 7 : choice.reg;
       reg = register(eight, regNotation.letter === 'G' && regNotation.type === 'b', 4);
     }
     if (form.rm === 'memory') {
@@ -153,7 +153,7 @@ export function encode(form: Form, choice: Choice, address: number): Uint8Array 
       let rm = row.rm ?? 0;
       if (row.rm === undefined && rmNotation !== undefined) {
         if (typeof choice.rm !== 'number') throw new RangeError(`${form.key}: a register is wanted`);
-        const number = 'QNT'.includes(rmNotation.letter) ? choice.rm & 7 : choice.rm;
+        const number = letterIn(rmNotation, 'QNT') ? choice.rm & 7 : choice.rm;
         rm = register(number, (rmNotation.letter === 'E' || rmNotation.letter === 'R') && rmNotation.type === 'b', 1);
       }
       modRm = 0xc0 | (reg << 3) | rm;

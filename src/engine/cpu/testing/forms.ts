@@ -8,7 +8,7 @@ export type OperandSize = 2 | 4 | 8;
 export type Repeat = 'none' | 'F3' | 'F2';
 
 export interface Operand {
-  /** Addressing letter of the opcode map, or '1' / 'CL'. */
+  /** Addressing letter of the opcode map, '1' or 'CL'; '' for a type alone, which only names the operand size. */
   readonly letter: string;
   readonly type: string;
 }
@@ -23,24 +23,31 @@ export interface Form {
   readonly key: string;
 }
 
-const RM_LETTERS = 'EWQMRUNT';
-const REG_LETTERS = 'GVPSCD';
-
 export function operandsOf(row: Row): Operand[] {
   if (row.operands === '') return [];
   return row.operands.split(',').map((text) => {
     const word = text.trim();
     if (word === '1' || word === 'CL') return { letter: word, type: 'b' };
-    return { letter: word.charAt(0), type: word.slice(1) };
+    return /^[a-z]/.test(word) ? { letter: '', type: word } : { letter: word.charAt(0), type: word.slice(1) };
   });
 }
 
+/** Whether the operand's addressing letter is one of `letters`. */
+export function letterIn(operand: Operand | undefined, letters: string): boolean {
+  return operand !== undefined && operand.letter.length === 1 && letters.includes(operand.letter);
+}
+
+/** Whether the row has an operand in a vector or MMX register, or one that may be. */
+export function isVector(row: Row): boolean {
+  return operandsOf(row).some((operand) => letterIn(operand, 'VWUPQN'));
+}
+
 export function rmOperand(row: Row): Operand | undefined {
-  return operandsOf(row).find((operand) => RM_LETTERS.includes(operand.letter));
+  return operandsOf(row).find((operand) => letterIn(operand, 'EWQMRUNT'));
 }
 
 export function regOperand(row: Row): Operand | undefined {
-  return operandsOf(row).find((operand) => REG_LETTERS.includes(operand.letter));
+  return operandsOf(row).find((operand) => letterIn(operand, 'GVPSCD'));
 }
 
 export function hasModRm(row: Row): boolean {
@@ -71,19 +78,14 @@ export function isString(row: Row): boolean {
   return STRING_OPCODES.has(row.opcode);
 }
 
-function isNearBranch(row: Row): boolean {
-  const operands = operandsOf(row);
-  return operands.some((operand) => operand.letter === 'J') || (row.default64 === true && row.ends === true);
-}
-
-/** Sizes selected by 66 and REX.W. Near branches have one: with 66 vendors disagree (SDM Vol. 2A, CALL; APM Vol. 3, CALL). */
+/** Sizes selected by 66 and REX.W. Near branches have one: with 66 vendors disagree (SDM Vol. 2A, JMP; APM Vol. 3, JMP). */
 export function sizesOf(row: Row): OperandSize[] {
   const types = operandsOf(row).map((operand) => operand.type);
   const sized = types.some((type) => type === 'v' || type === 'z');
   const wide = types.includes('y');
-  if (isNearBranch(row)) return [8];
+  if (operandsOf(row).some((operand) => operand.letter === 'J')) return [4];
   if (row.rexw === 1) return [8];
-  if (row.default64 === true) return sized || row.prefix === undefined ? [2, 8] : [8];
+  if (row.default64 === true) return sized ? [2, 8] : [8];
   const noOperandSize = row.prefix === 'np' || row.prefix === '66';
   let sizes: OperandSize[];
   if (sized) sizes = noOperandSize ? [4, 8] : [2, 4, 8];
@@ -97,7 +99,7 @@ export function formsOf(row: Row): Form[] {
   let kinds: Form['rm'][] = ['none'];
   if (operand !== undefined) {
     if (operand.letter === 'M' || row.mod === 'memory') kinds = ['memory'];
-    else if ('RUNT'.includes(operand.letter) || row.mod === 'register') kinds = ['register'];
+    else if (letterIn(operand, 'RUNT') || row.mod === 'register') kinds = ['register'];
     else kinds = ['register', 'memory'];
   } else if (row.mod === 'memory') kinds = ['memory'];
   else if (hasModRm(row) && row.rm === undefined && row.mod === undefined && row.extension === undefined) kinds = ['register'];

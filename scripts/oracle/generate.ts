@@ -1,0 +1,87 @@
+/**
+ * Makes the instruction vectors: `npm run oracle` on an x86-64 Linux host with gcc. Every group of the instruction table becomes
+ * one file under src/engine/cpu/testing/vectors/. Seeds are fixed, so that the same table on the same CPU gives the same files.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants } from 'node:zlib';
+import { HLT } from '../../src/engine/cpu/testing/address-map.ts';
+import { formsOf } from '../../src/engine/cpu/testing/forms.ts';
+import { DIGEST_START, digestInput, prepareInput } from '../../src/engine/cpu/testing/input.ts';
+import { Random } from '../../src/engine/cpu/testing/random.ts';
+import { type FormVectors, type VectorFile, encodeVectors } from '../../src/engine/cpu/testing/vectors.ts';
+import type { Row } from '../../src/engine/cpu/table/row.ts';
+import { type EncodingDraft, SlotAllocator, draftForm } from './cases.ts';
+import { NativeMachine, type NativeTest } from './native.ts';
+import { outcomeOf } from './outcome.ts';
+import { isNative } from './scope.ts';
+
+/** Seed of a form: its own key, so that a new row does not change the vectors of the others. */
+function seedOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (const character of key) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193) >>> 0;
+  return hash;
+}
+
+export interface KeyedDrafts {
+  readonly key: string;
+  readonly encodings: readonly EncodingDraft[];
+}
+
+export function draftRows(rows: readonly Row[]): KeyedDrafts[] {
+  const slots = new SlotAllocator();
+  const drafts: KeyedDrafts[] = [];
+  const seen = new Set<string>();
+  for (const row of rows) {
+    for (const form of formsOf(row)) {
+      if (!isNative(form)) continue;
+      if (seen.has(form.key)) throw new Error(`two rows have the form ${form.key}`);
+      seen.add(form.key);
+      const encodings = draftForm(form, new Random(seedOf(form.key)), slots);
+      if (encodings.length === 0) throw new Error(`no test could be made for ${form.key}`);
+      drafts.push({ key: form.key, encodings });
+    }
+  }
+  return drafts;
+}
+
+export function runDrafts(machine: NativeMachine, drafts: readonly KeyedDrafts[]): VectorFile {
+  const tests: NativeTest[] = [];
+  let inputDigest = DIGEST_START;
+  for (const { encodings } of drafts) {
+    for (const { address, code, cases } of encodings) {
+      for (const test of cases) {
+        const input = prepareInput(test, address);
+        inputDigest = digestInput(inputDigest, input);
+        tests.push({ address, code, input });
+      }
+    }
+  }
+  const results = machine.run(tests);
+  let next = 0;
+  const forms: FormVectors[] = drafts.map(({ key, encodings }) => ({
+    key,
+    encodings: encodings.map(({ address, code, cases }) => ({
+      address,
+      code,
+      cases: cases.map((test) => {
+        const native = tests[next];
+        const result = results[next];
+        next++;
+        if (native === undefined || result === undefined) throw new Error('fewer results than tests');
+        return { ...test, outcome: outcomeOf(native, result, HLT) };
+      }),
+    })),
+  }));
+  return { inputDigest, forms };
+}
+
+export function writeVectors(name: string, file: VectorFile): void {
+  const folder = fileURLToPath(new URL('../../src/engine/cpu/testing/vectors/', import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  const plain = encodeVectors(file);
+  const packed = brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 22 } });
+  writeFileSync(`${folder}${name}.bin`, packed);
+  const cases = file.forms.reduce((sum, form) => sum + form.encodings.reduce((inner, encoding) => inner + encoding.cases.length, 0), 0);
+  process.stdout.write(`${name}: ${file.forms.length} forms, ${cases} cases, ${plain.length} bytes, ${packed.length} packed\n`);
+}
