@@ -5,10 +5,10 @@
 import { CODE_ADDRESS, CODE_PAGES, SLOT_BYTES, dataOffset } from '../../src/engine/cpu/testing/address-map.ts';
 import { type Form, isString, isVector, operandsOf, rmOperand } from '../../src/engine/cpu/testing/forms.ts';
 import { inputState } from '../../src/engine/cpu/testing/input.ts';
-import type { MachineState } from '../../src/engine/cpu/testing/machine-state.ts';
+import { FX_ST, FX_XMM_END, type MachineState } from '../../src/engine/cpu/testing/machine-state.ts';
 import type { Random } from '../../src/engine/cpu/testing/random.ts';
 import type { Flavour } from '../../src/engine/cpu/testing/values.ts';
-import type { Case, Patch } from '../../src/engine/cpu/testing/vectors.ts';
+import type { Case, MemoryRange, Patch } from '../../src/engine/cpu/testing/vectors.ts';
 import { type Choice, encode } from './encode.ts';
 import { isX87, memoryFlavour, stateFlavour } from './flavours.ts';
 import {
@@ -46,6 +46,7 @@ export interface Draft {
   readonly state: MachineState;
   readonly overrides: Map<number, bigint>;
   readonly patches: Patch[];
+  readonly ignored: MemoryRange[];
   readonly seed: number;
   readonly flavour: Flavour;
 }
@@ -113,6 +114,17 @@ function sourceIsZero(form: Form, draft: Draft): boolean {
   return BigInt.asUintN(form.size * 8, value) === 0n;
 }
 
+/** Fields of a state image that vendors fill differently, by offset and length: reserved ones, the x87's last pointers. */
+function vendorFields(form: Form): (readonly [number, number])[] {
+  const name = form.row.mnemonic.toLowerCase();
+  if (/^fxsave/.test(name)) {
+    const paddings = Array.from({ length: 8 }, (_, register) => [FX_ST + 16 * register + 10, 6] as const);
+    return [[5, 19], [28, 4], ...paddings, [FX_XMM_END, 96]]; // FOP to FDP, MXCSR_MASK
+  }
+  if (name === 'fnstenv' || name === 'fnsave') return form.size === 2 ? [[6, 8]] : [[12, 16]];
+  return [];
+}
+
 function draftCase(form: Form, choice: Choice, fixed: bigint | null, address: number, place: Place, random: Random): CaseDraft | null {
   const seed = random.u32();
   const flavour = stateFlavour(form.row, random);
@@ -127,6 +139,7 @@ function draftCase(form: Form, choice: Choice, fixed: bigint | null, address: nu
     state,
     overrides: new Map(),
     patches: [],
+    ignored: [],
     seed,
     flavour,
   };
@@ -139,6 +152,7 @@ function draftCase(form: Form, choice: Choice, fixed: bigint | null, address: nu
       for (const [register, value] of values) setRegister(draft, register, value);
     }
     patch(draft, draft.target, bytes, memoryFlavour(form.row, flavour));
+    for (const [at, length] of vendorFields(form)) draft.ignored.push({ address: Number(draft.target & 0x7fffffffn) + at, length });
   }
   if (!tune(draft)) return null;
   const cl = Number((draft.state.gpr[1] ?? 0n) & 0xffn);
@@ -150,6 +164,7 @@ function draftCase(form: Form, choice: Choice, fixed: bigint | null, address: nu
     overrides: [...draft.overrides].map(([register, value]) => ({ register, value })),
     patches: draft.patches,
     undefinedFlags: undefinedFlags(form, immediate, cl, sourceIsZero(form, draft)),
+    ignored: draft.ignored,
     undefinedStatus: isX87(form.row) ? undefinedStatus(form.row.mnemonic) : 0,
   };
 }

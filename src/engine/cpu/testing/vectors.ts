@@ -31,6 +31,11 @@ export interface MemoryChange {
   readonly bytes: Uint8Array;
 }
 
+export interface MemoryRange {
+  readonly address: number;
+  readonly length: number;
+}
+
 export interface Outcome {
   /** Exception that the test ended with; null = it reached the HLT behind or at a branch target. */
   readonly fault: { readonly vector: number; readonly error: number; readonly address: bigint } | null;
@@ -52,6 +57,8 @@ export interface Case {
   readonly undefinedFlags: number;
   /** The same for the x87 status word. */
   readonly undefinedStatus: number;
+  /** Stored bytes that differ between CPUs: reserved fields and the x87 pointers. */
+  readonly ignored: readonly MemoryRange[];
   readonly outcome: Outcome;
 }
 
@@ -201,6 +208,11 @@ function writeCase(writer: ByteWriter, test: Case): void {
   }
   writer.number(test.undefinedFlags);
   writer.number(test.undefinedStatus);
+  writer.number(test.ignored.length);
+  for (const range of test.ignored) {
+    writer.number(range.address);
+    writer.number(range.length);
+  }
   const { outcome } = test;
   writer.u8((outcome.fault ? OUTCOME_FAULT : 0) | (outcome.ripDelta !== 0n ? OUTCOME_RIP : 0));
   if (outcome.fault) {
@@ -264,6 +276,7 @@ function readCase(reader: ByteReader): Case {
   });
   const undefinedFlags = reader.number();
   const undefinedStatus = reader.number();
+  const ignored = reader.list(() => ({ address: reader.number(), length: reader.number() }));
   const bits = reader.u8();
   const fault = bits & OUTCOME_FAULT ? { vector: reader.u8(), error: reader.number(), address: reader.u64() } : null;
   const ripDelta = bits & OUTCOME_RIP ? BigInt.asIntN(64, reader.u64()) : 0n;
@@ -271,7 +284,7 @@ function readCase(reader: ByteReader): Case {
   const registers = readRegisters(reader);
   const fx = readChanges(reader);
   const memory = readChanges(reader);
-  return { seed, flavour, overrides, patches, undefinedFlags, undefinedStatus, outcome: { fault, ripDelta, rflags, registers, fx, memory } };
+  return { seed, flavour, overrides, patches, undefinedFlags, undefinedStatus, ignored, outcome: { fault, ripDelta, rflags, registers, fx, memory } };
 }
 
 /** Throws RangeError when the bytes are not a vector file of this version. */

@@ -1,0 +1,336 @@
+/**
+ * A bare CPU for tests: one memory, one vCPU, page tables in the memory's own frames, the compiled core without hypervisor
+ * hooks. Exceptions make `run` return, with the fault described in the vCPU block.
+ */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import {
+  CC_EXPLICIT,
+  CONTROL,
+  CONTROL_ARENA_BYTES,
+  CONTROL_CPUID,
+  CONTROL_CPUID_COUNT,
+  CONTROL_FIRST_MFN,
+  CONTROL_FRAMES_BASE,
+  CONTROL_FRAME_COUNT,
+  CONTROL_FRAME_RECORDS,
+  CONTROL_VCPU_COUNT,
+  CPUID_LEAF_BYTES,
+  FRAME_BYTES,
+  PAGE_BYTES,
+  VCPU_ARENA,
+  VCPU_ARENA_END,
+  VCPU_ARENA_NEXT,
+  VCPU_BLOCKS,
+  VCPU_BLOCK_BYTES,
+  VCPU_CC_OP,
+  VCPU_CC_R,
+  VCPU_CR0,
+  VCPU_CR3_KERNEL,
+  VCPU_CR3_USER,
+  VCPU_CR4,
+  VCPU_EFER,
+  VCPU_FAULT_ADDRESS,
+  VCPU_FAULT_ERROR,
+  VCPU_FAULT_VECTOR,
+  VCPU_FCW,
+  VCPU_FSW,
+  VCPU_FS_BASE,
+  VCPU_FTW,
+  VCPU_GS_BASE,
+  VCPU_ID,
+  VCPU_JUMP_CACHE,
+  VCPU_JUMP_KERNEL,
+  VCPU_JUMP_USER,
+  VCPU_MXCSR,
+  VCPU_RFLAGS,
+  VCPU_RIP,
+  VCPU_SELECTORS,
+  VCPU_TLB,
+  VCPU_TLB_KERNEL,
+  VCPU_TLB_USER,
+  VCPU_USER_MODE,
+  VCPU_X87,
+  VCPU_XMM,
+} from '../layout.ts';
+import { FS_BASE, GS_BASE } from './address-map.ts';
+import { arithmeticFlags } from './lazy-flags.ts';
+import {
+  ARITHMETIC_FLAGS,
+  FX_FCW,
+  FX_FSW,
+  FX_FTW,
+  FX_MXCSR,
+  FX_ST,
+  FX_XMM,
+  FX_XMM_END,
+  type Fault,
+  type MachineState,
+  newState,
+  readU16,
+  readU32,
+  writeU16,
+  writeU32,
+} from './machine-state.ts';
+
+const ARENA = VCPU_BLOCKS + VCPU_BLOCK_BYTES;
+const ARENA_BYTES = 0x200000;
+const FRAME_RECORDS = ARENA + ARENA_BYTES;
+const FIRST_MFN = 0x4200;
+
+const PTE_PRESENT = 1n;
+const PTE_WRITE = 2n;
+const PTE_USER = 4n;
+const PTE_NX = 1n << 63n;
+
+/** CR0: PE MP ET NE WP AM PG; the x87 reports errors by #MF. */
+export const CR0_INITIAL = 0x80050033n;
+/** CR4: PAE, OSFXSR, OSXMMEXCPT. */
+export const CR4_INITIAL = 0x620n;
+/** EFER: SCE LME LMA NXE. */
+const EFER_INITIAL = 0xd01n;
+/** ES CS SS DS FS GS of a 64-bit user program. */
+const SELECTORS = [0, 0x33, 0x2b, 0, 0, 0];
+
+export interface CoreExports {
+  attach(cpu: number): void;
+  run(cpu: number, budget: number): number;
+}
+
+export interface PageRights {
+  readonly write?: boolean;
+  readonly execute?: boolean;
+  readonly user?: boolean;
+}
+
+/** Clock and entropy of the bare CPU; tests set what the core reads next. */
+export interface HostInputs {
+  nowNs: number;
+  entropy: number;
+}
+
+let compiled: WebAssembly.Module | undefined;
+
+function coreModule(): WebAssembly.Module {
+  if (compiled === undefined) {
+    const path = fileURLToPath(new URL('../../../../build/core.wasm', import.meta.url));
+    let bytes: Buffer;
+    try {
+      bytes = readFileSync(path);
+    } catch (error) {
+      throw new Error('build/core.wasm is missing: run `npm run build:core` first', { cause: error });
+    }
+    compiled = new WebAssembly.Module(new Uint8Array(bytes));
+  }
+  return compiled;
+}
+
+/** Pages of the maximum that the core's memory import declares; a memory that is handed in may not have more. */
+const MEMORY_MAXIMUM_PAGES = 65536;
+
+export class CoreFixture {
+  readonly memory: WebAssembly.Memory;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly cpu = VCPU_BLOCKS;
+  readonly exports: CoreExports;
+  readonly inputs: HostInputs = { nowNs: 1_000_000, entropy: 0x12345678 };
+  private readonly framesBase: number;
+  private nextFrame = 0;
+  private readonly l4: number;
+
+  /** `frames`: pages of guest memory, page tables included. */
+  constructor(frames: number) {
+    const recordBytes = (frames * FRAME_BYTES + PAGE_BYTES - 1) & -PAGE_BYTES;
+    this.framesBase = FRAME_RECORDS + recordBytes;
+    const total = this.framesBase + frames * PAGE_BYTES;
+    this.memory = new WebAssembly.Memory({ initial: Math.ceil(total / 65536), maximum: MEMORY_MAXIMUM_PAGES, shared: true });
+    this.bytes = new Uint8Array(this.memory.buffer);
+    this.view = new DataView(this.memory.buffer);
+    const control: readonly (readonly [number, number])[] = [
+      [CONTROL_FRAMES_BASE, this.framesBase],
+      [CONTROL_FRAME_COUNT, frames],
+      [CONTROL_FIRST_MFN, FIRST_MFN],
+      [CONTROL_FRAME_RECORDS, FRAME_RECORDS],
+      [CONTROL_VCPU_COUNT, 1],
+      [CONTROL_ARENA_BYTES, ARENA_BYTES],
+    ];
+    for (const [offset, value] of control) this.setU32(CONTROL + offset, value);
+    this.l4 = this.takeFrame();
+
+    const { cpu, l4 } = this;
+    this.setU32(cpu + VCPU_ID, 0);
+    this.setU32(cpu + VCPU_ARENA, ARENA);
+    this.setU32(cpu + VCPU_ARENA_NEXT, ARENA);
+    this.setU32(cpu + VCPU_ARENA_END, ARENA + ARENA_BYTES);
+    this.setU64(cpu + VCPU_CR3_KERNEL, this.machineAddress(l4));
+    this.setU64(cpu + VCPU_CR3_USER, this.machineAddress(l4));
+    this.setU64(cpu + VCPU_CR0, CR0_INITIAL);
+    this.setU64(cpu + VCPU_CR4, CR4_INITIAL);
+    this.setU64(cpu + VCPU_EFER, EFER_INITIAL);
+    this.setU64(cpu + VCPU_FS_BASE, FS_BASE);
+    this.setU64(cpu + VCPU_GS_BASE, GS_BASE);
+    SELECTORS.forEach((selector, index) => this.view.setUint16(cpu + VCPU_SELECTORS + 2 * index, selector, true));
+    this.exports = this.instantiate();
+    this.exports.attach(cpu);
+    this.setUserMode(true);
+  }
+
+  private instantiate(): CoreExports {
+    const instance = new WebAssembly.Instance(coreModule(), {
+      env: {
+        memory: this.memory,
+        abort: (): never => {
+          throw new Error('the core aborted');
+        },
+      },
+      host: {
+        nowNs: (): number => this.inputs.nowNs,
+        entropy: (): number => this.inputs.entropy,
+      },
+    });
+    return instance.exports as unknown as CoreExports;
+  }
+
+  setU32(at: number, value: number): void {
+    this.view.setUint32(at, value, true);
+  }
+
+  getU32(at: number): number {
+    return this.view.getUint32(at, true);
+  }
+
+  setU64(at: number, value: bigint): void {
+    this.view.setBigUint64(at, value, true);
+  }
+
+  getU64(at: number): bigint {
+    return this.view.getBigUint64(at, true);
+  }
+
+  /** Index of a fresh zeroed frame. */
+  takeFrame(): number {
+    const frame = this.nextFrame++;
+    if (this.hostOf(frame) + PAGE_BYTES > this.bytes.length) throw new RangeError('the fixture has no frame left');
+    return frame;
+  }
+
+  /** Offset of a frame in the memory. */
+  hostOf(frame: number): number {
+    return this.framesBase + frame * PAGE_BYTES;
+  }
+
+  machineAddress(frame: number): bigint {
+    return BigInt(FIRST_MFN + frame) << 12n;
+  }
+
+  private tableEntry(table: number, index: number): number {
+    const at = this.hostOf(table) + index * 8;
+    const entry = this.getU64(at);
+    if (entry & PTE_PRESENT) return Number((entry >> 12n) & 0xffffffffffn) - FIRST_MFN;
+    const next = this.takeFrame();
+    this.setU64(at, this.machineAddress(next) | PTE_PRESENT | PTE_WRITE | PTE_USER);
+    return next;
+  }
+
+  /** Where the last-level page-table entry of `address` is in the memory; the tables above it are made as needed. */
+  pageTableEntry(address: bigint): number {
+    let table = this.l4;
+    for (const shift of [39n, 30n, 21n]) table = this.tableEntry(table, Number((address >> shift) & 511n));
+    return this.hostOf(table) + Number((address >> 12n) & 511n) * 8;
+  }
+
+  /** Maps a frame (a fresh one if none is given) at `address`; returns its offset in the memory. */
+  map(address: bigint, rights: PageRights = {}, frame = this.takeFrame()): number {
+    const { write = true, execute = false, user = true } = rights;
+    const bits = PTE_PRESENT | (write ? PTE_WRITE : 0n) | (user ? PTE_USER : 0n) | (execute ? 0n : PTE_NX);
+    this.setU64(this.pageTableEntry(address), this.machineAddress(frame) | bits);
+    return this.hostOf(frame);
+  }
+
+  setUserMode(user: boolean): void {
+    const { cpu } = this;
+    this.setU32(cpu + VCPU_USER_MODE, user ? 1 : 0);
+    this.setU32(cpu + VCPU_TLB, cpu + (user ? VCPU_TLB_USER : VCPU_TLB_KERNEL));
+    this.setU32(cpu + VCPU_JUMP_CACHE, cpu + (user ? VCPU_JUMP_USER : VCPU_JUMP_KERNEL));
+  }
+
+  /** Sets the CPUID leaves: leaf, subleaf (0xffffffff = any), eax, ebx, ecx, edx. */
+  setCpuid(leaves: readonly (readonly [number, number, number, number, number, number])[]): void {
+    this.setU32(CONTROL + CONTROL_CPUID_COUNT, leaves.length);
+    leaves.forEach((leaf, index) => {
+      leaf.forEach((word, at) => this.setU32(CONTROL + CONTROL_CPUID + index * CPUID_LEAF_BYTES + 4 * at, word));
+    });
+  }
+
+  get rflags(): number {
+    const others = Number(this.getU64(this.cpu + VCPU_RFLAGS) & 0xffffffffn) & ~ARITHMETIC_FLAGS;
+    return others | arithmeticFlags(this.view, this.cpu) | 2;
+  }
+
+  set rflags(value: number) {
+    const { cpu } = this;
+    this.setU32(cpu + VCPU_CC_OP, CC_EXPLICIT);
+    this.setU64(cpu + VCPU_CC_R, BigInt(value & ARITHMETIC_FLAGS));
+    this.setU64(cpu + VCPU_RFLAGS, BigInt((value & ~ARITHMETIC_FLAGS) | 2));
+  }
+
+  setState(state: MachineState): void {
+    const { cpu, view } = this;
+    for (let register = 0; register < 16; register++) view.setBigUint64(cpu + 8 * register, state.gpr[register] ?? 0n, true);
+    this.setU64(cpu + VCPU_RIP, state.rip);
+    this.rflags = state.rflags;
+    const { fx } = state;
+    view.setUint16(cpu + VCPU_FCW, readU16(fx, FX_FCW), true);
+    const status = readU16(fx, FX_FSW);
+    view.setUint16(cpu + VCPU_FSW, status, true);
+    view.setUint8(cpu + VCPU_FTW, fx[FX_FTW] ?? 0);
+    this.setU32(cpu + VCPU_MXCSR, readU32(fx, FX_MXCSR));
+    const top = (status >> 11) & 7;
+    // The image has registers in stack order, the CPU by physical number.
+    for (let st = 0; st < 8; st++) {
+      const at = cpu + VCPU_X87 + 16 * ((top + st) & 7);
+      this.bytes.set(fx.subarray(FX_ST + 16 * st, FX_ST + 16 * st + 10), at);
+    }
+    this.bytes.set(fx.subarray(FX_XMM, FX_XMM_END), cpu + VCPU_XMM);
+  }
+
+  getState(): MachineState {
+    const { cpu, view, bytes } = this;
+    const state = newState();
+    for (let register = 0; register < 16; register++) state.gpr[register] = view.getBigUint64(cpu + 8 * register, true);
+    state.rip = this.getU64(cpu + VCPU_RIP);
+    state.rflags = this.rflags;
+    const { fx } = state;
+    writeU16(fx, FX_FCW, view.getUint16(cpu + VCPU_FCW, true));
+    const status = view.getUint16(cpu + VCPU_FSW, true);
+    writeU16(fx, FX_FSW, status);
+    fx[FX_FTW] = view.getUint8(cpu + VCPU_FTW);
+    writeU32(fx, FX_MXCSR, this.getU32(cpu + VCPU_MXCSR));
+    const top = (status >> 11) & 7;
+    for (let st = 0; st < 8; st++) {
+      const at = cpu + VCPU_X87 + 16 * ((top + st) & 7);
+      fx.set(bytes.subarray(at, at + 10), FX_ST + 16 * st);
+    }
+    fx.set(bytes.subarray(cpu + VCPU_XMM, cpu + VCPU_XMM + 256), FX_XMM);
+    return state;
+  }
+
+  /** Runs until something makes the core return; EXIT_* reason. */
+  run(budget = 10_000): number {
+    return this.exports.run(this.cpu, budget);
+  }
+
+  /** The exception of the last run that returned EXIT_EXCEPTION. */
+  fault(): Fault {
+    const { cpu } = this;
+    const vector = this.getU32(cpu + VCPU_FAULT_VECTOR);
+    return {
+      vector,
+      error: VECTORS_WITH_ERROR.has(vector) ? this.getU32(cpu + VCPU_FAULT_ERROR) : 0,
+      address: vector === 14 ? this.getU64(cpu + VCPU_FAULT_ADDRESS) : 0n,
+    };
+  }
+}
+
+const VECTORS_WITH_ERROR = new Set([8, 10, 11, 12, 13, 14, 17]);
