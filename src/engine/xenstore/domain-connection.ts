@@ -37,8 +37,8 @@ interface QueuedMessage {
   sentBytes: number;
 }
 
-/** Requests taken in one turn: enough for any burst a ring can hold, few enough not to hold up the rest of dom0. */
-const REQUESTS_PER_TURN = 64;
+/** Requests taken in one turn: more than a guest sends at once, few enough not to hold up the rest of dom0. */
+const REQUESTS_PER_TURN = 32;
 
 export class DomainConnection {
   readonly connection: Connection;
