@@ -33,6 +33,7 @@ import {
   TOP_BIT,
   classOf,
   exponentOf,
+  isSignalling,
   propagateNan,
   raiseDenormal,
   resultSe,
@@ -43,40 +44,58 @@ import {
   significandOf,
 } from './extended';
 
-/** FLD m32. */
-export function extendedFromF32(cpu: usize, a: u32): void {
+const QUIET: u64 = 0x4000000000000000;
+
+/** Widens without any exception: a signalling NaN stays one. Returns whether the value was denormal; it is normal now. */
+export function widenF32(a: u32): bool {
   const se = (a >> 16) & SIGN_80;
   const field = (a >> 23) & 0xff;
   const fraction = (<u64>(a & 0x7fffff)) << 40;
   if (field == 0xff) {
-    if (fraction != 0 && !(fraction >> 62)) raiseFlags(cpu, INVALID);
-    setResult(se | FIELD_80, TOP_BIT | fraction | (fraction != 0 ? 0x4000000000000000 : 0));
+    setResult(se | FIELD_80, TOP_BIT | fraction);
   } else if (field) {
     setResult(se | (field + (MAX_EXPONENT_80 - MAX_EXPONENT_32)), TOP_BIT | fraction);
   } else if (fraction == 0) {
     setResult(se, 0);
   } else {
-    raiseFlags(cpu, DENORMAL);
     setResult(se | (MAX_EXPONENT_80 + 1 - MAX_EXPONENT_32 - <u32>clz(fraction)), fraction << clz(fraction));
+    return true;
   }
+  return false;
 }
 
-/** FLD m64. */
-export function extendedFromF64(cpu: usize, a: u64): void {
+export function widenF64(a: u64): bool {
   const se = (<u32>(a >> 48)) & SIGN_80;
   const field = (<u32>(a >> 52)) & 0x7ff;
   const fraction = (a & 0x000fffffffffffff) << 11;
   if (field == 0x7ff) {
-    if (fraction != 0 && !(fraction >> 62)) raiseFlags(cpu, INVALID);
-    setResult(se | FIELD_80, TOP_BIT | fraction | (fraction != 0 ? 0x4000000000000000 : 0));
+    setResult(se | FIELD_80, TOP_BIT | fraction);
   } else if (field) {
     setResult(se | (field + (MAX_EXPONENT_80 - MAX_EXPONENT_64)), TOP_BIT | fraction);
   } else if (fraction == 0) {
     setResult(se, 0);
   } else {
-    raiseFlags(cpu, DENORMAL);
     setResult(se | (MAX_EXPONENT_80 + 1 - MAX_EXPONENT_64 - <u32>clz(fraction)), fraction << clz(fraction));
+    return true;
   }
+  return false;
+}
+
+function reportLoad(cpu: usize, denormal: bool): void {
+  if (denormal) raiseFlags(cpu, DENORMAL);
+  if (!isSignalling(resultSe, resultSignificand)) return;
+  raiseFlags(cpu, INVALID);
+  setResult(resultSe, resultSignificand | QUIET);
+}
+
+/** FLD m32. */
+export function extendedFromF32(cpu: usize, a: u32): void {
+  reportLoad(cpu, widenF32(a));
+}
+
+/** FLD m64. */
+export function extendedFromF64(cpu: usize, a: u64): void {
+  reportLoad(cpu, widenF64(a));
 }
 
 /** FST m32: a denormal operand is not reported, only what becomes of it. */
@@ -88,7 +107,7 @@ export function extendedToF32(cpu: usize, se: u32, significand: u64, mode: u32):
     return DEFAULT_NAN_32;
   }
   if (kind == CLASS_NAN) {
-    if (!(significand & 0x4000000000000000)) raiseFlags(cpu, INVALID);
+    if (!(significand & QUIET)) raiseFlags(cpu, INVALID);
     return sign | 0x7fc00000 | ((<u32>(significand >> 40)) & 0x7fffff);
   }
   if (kind == CLASS_INFINITE) return sign | 0x7f800000;
@@ -107,7 +126,7 @@ export function extendedToF64(cpu: usize, se: u32, significand: u64, mode: u32):
     return DEFAULT_NAN_64;
   }
   if (kind == CLASS_NAN) {
-    if (!(significand & 0x4000000000000000)) raiseFlags(cpu, INVALID);
+    if (!(significand & QUIET)) raiseFlags(cpu, INVALID);
     return sign | 0x7ff8000000000000 | ((significand & ~TOP_BIT) >> 11);
   }
   if (kind == CLASS_INFINITE) return sign | 0x7ff0000000000000;
