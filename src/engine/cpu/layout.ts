@@ -173,8 +173,30 @@ export const VCPU_STORE_ADDRESS = 0x210;
 export const VCPU_SHADOW = 0x218;
 /** u32: host pointer of the operation under way (valid in out-of-line handlers). */
 export const VCPU_CURRENT_OP = 0x21c;
+/** u64 each: which hashed pages have entries in the jump caches (so that a page flush need not clear them for nothing). */
+export const VCPU_JUMP_FILTER_KERNEL = 0x220;
+export const VCPU_JUMP_FILTER_USER = 0x228;
+/** u32, TLB_USED_* bits: which TLBs and jump caches have entries since the last flush. */
+export const VCPU_TLB_USED = 0x230;
+export const TLB_USED_KERNEL = 1;
+export const TLB_USED_USER = 2;
+/** u32: kind of the slow store pending, one of the three below. */
+export const VCPU_STORE_KIND = 0x234;
+/** Written in place, in a frame with marks. */
+export const STORE_MARKED = 1;
+/** Written to the bounce buffer, to be copied to two pages. */
+export const STORE_CROSSING = 2;
+/** Written to the bounce buffer, to be given to the hypervisor's page-table writer. */
+export const STORE_PAGE_TABLE = 3;
+/** u32: host pointer the pending slow store goes to (its first page). */
+export const VCPU_STORE_HOST = 0x238;
+/** u32: host pointer of the second page's first byte, 0 = the store does not cross. */
+export const VCPU_STORE_HOST2 = 0x23c;
 /** 64 bytes, 16-aligned: data of an access that crosses a page or needs a slow store. */
 export const VCPU_BOUNCE = 0x240;
+
+/** Code-drop epoch of this vCPU: u32, counts arena resets and drops, so that links are never made into blocks that went away. */
+export const VCPU_CODE_EPOCH = 0x518;
 
 // Counters, u64 each, never reset.
 export const VCPU_INSTRUCTIONS = 0x280;
@@ -213,6 +235,8 @@ export const VCPU_DROP_CONSUMER = 0x510;
 export const VCPU_DROP_LOCK = 0x514;
 export const VCPU_DROP_RING = 0x520;
 export const DROP_RING_ENTRIES = 64;
+/** 24 bytes: the instruction being decoded, zero-padded. */
+export const VCPU_FETCH_BUFFER = 0x620;
 /** Scratch operations for one-at-a-time execution: four OP_BYTES records and a block header. */
 export const VCPU_STEP_BLOCK = 0x640;
 
@@ -280,6 +304,8 @@ export const FAULT = 2;
 export const EXIT = 3;
 /** As FAULT, but a trap: RIP already points behind the instruction. */
 export const TRAP = 4;
+/** The instruction must run again from its start (a compare-exchange under it lost a race). */
+export const RETRY = 5;
 
 // ---- a decoded operation ------------------------------------------------------------------------------------------------
 export const OP_BYTES = 32;

@@ -160,7 +160,7 @@ export function extendedFromInteger(value: i64): void {
 export function extendedRoundToIntegral(cpu: usize, se: u32, significand: u64, mode: u32): void {
   if (propagateNan(cpu, se, significand, se, significand)) return;
   raiseDenormal(cpu, se, significand);
-  if (significand == 0 || (se & FIELD_80) >= MAX_EXPONENT_80 + 63) {
+  if (significand == 0 || (se & FIELD_80) >= <u32>MAX_EXPONENT_80 + 63) {
     setResult(se, significand);
     return;
   }

@@ -6,7 +6,7 @@
  * off by a few units of 2^-128. wide.ts tells how results of two words are returned.
  */
 import { exactExponent, exactHigh, exactLow, exactSign, setExact } from './arithmetic';
-import { divideWide, multiplyWide, wideHigh, wideLow } from './wide';
+import { divideWide, multiplyWide, setWide, wideHigh, wideLow } from './wide';
 
 /** The last fraction computed. */
 export let fractionHigh: u64 = 0;

@@ -11,6 +11,8 @@ export const RSP = 4;
 export const RBP = 5;
 export const RSI = 6;
 export const RDI = 7;
+export const R12 = 12;
+export const R13 = 13;
 
 export const FLAG_CF = 1;
 export const FLAG_PF = 4;

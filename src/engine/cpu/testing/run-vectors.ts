@@ -106,7 +106,7 @@ export interface VectorReport {
 /** Mnemonic in a form's key: the word before the operands. */
 function mnemonicOf(key: string): string {
   const row = key.split(' | ')[0] ?? '';
-  return /([a-z][a-z0-9]*)(?: [^ ]*)?$/.exec(row)?.[1] ?? '';
+  return /([a-z][a-z0-9]+)(?: [^ ]*)?$/.exec(row)?.[1] ?? '';
 }
 
 /** `accept` chooses forms by key. */

@@ -108,7 +108,7 @@ export function isEmpty(cpu: usize, i: u32): bool {
 }
 
 export function setEmpty(cpu: usize, i: u32): void {
-  store<u8>(cpu, load<u8>(cpu, VCPU_FTW) & ~(1 << ((topOf(cpu) + i) & 7)), VCPU_FTW);
+  store<u8>(cpu, <u32>load<u8>(cpu, VCPU_FTW) & ~(1 << ((topOf(cpu) + i) & 7)), VCPU_FTW);
 }
 
 /** Writes ST(i), which is then in use. */
@@ -117,7 +117,7 @@ export function setStack(cpu: usize, i: u32, se: u32, significand: u64): void {
   const register = cpu + VCPU_X87 + ((<usize>number) << 4);
   store<u64>(register, significand);
   store<u16>(register, se, 8);
-  store<u8>(cpu, load<u8>(cpu, VCPU_FTW) | (1 << number), VCPU_FTW);
+  store<u8>(cpu, <u32>load<u8>(cpu, VCPU_FTW) | (1 << number), VCPU_FTW);
 }
 
 /** Writes the QNaN floating-point indefinite to ST(i): the masked response to most invalid operations. */

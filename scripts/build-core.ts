@@ -1,0 +1,97 @@
+/**
+ * Builds the Wasm core: writes the decoder's tables and the list of handlers out of the instruction table, then compiles the
+ * AssemblyScript of cpu/ and pv/ to build/core.wasm. With --debug less optimised and with names.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import asc from 'assemblyscript/asc';
+import { handlerFiles, rows } from '../src/engine/cpu/table/index.ts';
+import { decoderTables, type DecoderTables } from './core/decoder-tables.ts';
+
+const cpu = join(import.meta.dirname, '../src/engine/cpu');
+const generated = join(cpu, 'generated');
+
+/** Which file under handlers/ exports each function. */
+function handlerModules(): Map<string, string> {
+  const modules = new Map<string, string>();
+  for (const file of handlerFiles) {
+    const text = readFileSync(join(cpu, 'handlers', `${file}.ts`), 'utf8');
+    for (const match of text.matchAll(/^export function (\w+)\(/gm)) {
+      const name = match[1] ?? '';
+      if (modules.has(name)) throw new Error(`handler ${name} is defined in ${modules.get(name) ?? ''} and in ${file}`);
+      modules.set(name, file);
+    }
+  }
+  return modules;
+}
+
+function writeIfChanged(path: string, text: string): void {
+  if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text);
+}
+
+function tablesSource(tables: DecoderTables): string {
+  const list = (values: ArrayLike<number>): string => Array.from(values).join(',');
+  return [
+    '// Written by scripts/build-core.ts out of table/.',
+    `export const OPCODES: usize = memory.data<u16>([${list(tables.opcodes)}]);`,
+    `export const CANDIDATES: usize = memory.data<u16>([${list(tables.candidates)}]);`,
+    `export const ROWS: usize = memory.data<u8>([${list(tables.rows)}]);`,
+    `export const UNDEFINED_ROW: u32 = ${rows.length};`,
+    '',
+  ].join('\n');
+}
+
+function handlersSource(): string {
+  const modules = handlerModules();
+  const used = new Map<string, Set<string>>();
+  for (const name of [...rows.map((row) => row.handler), 'undefined']) {
+    const file = modules.get(name);
+    if (file === undefined) throw new Error(`no handler ${name} in ${handlerFiles.join(', ')}`);
+    used.set(file, (used.get(file) ?? new Set()).add(name));
+  }
+  const imports = [...used].map(([file, names]) => `import { ${[...names].join(', ')} } from '../handlers/${file}';`);
+  const stores = [...rows.map((row) => row.handler), 'undefined'].map(
+    (name, row) => `  store<u16>(HANDLER_TABLE + ${row * 2}, <u16>${name}.index);`,
+  );
+  return [
+    '// Written by scripts/build-core.ts out of table/.',
+    "import { HANDLER_TABLE } from '../layout';",
+    ...imports,
+    'export function initialiseTables(): void {',
+    ...stores,
+    '}',
+    '',
+  ].join('\n');
+}
+
+export async function buildCore(options: { debug?: boolean; output?: string } = {}): Promise<void> {
+  mkdirSync(generated, { recursive: true });
+  mkdirSync('build', { recursive: true });
+  writeIfChanged(join(generated, 'tables.ts'), tablesSource(decoderTables(rows)));
+  writeIfChanged(join(generated, 'handlers.ts'), handlersSource());
+  const entry = existsSync('src/engine/pv/index.ts') ? ['src/engine/cpu/index.ts', 'src/engine/pv/index.ts'] : ['src/engine/cpu/index.ts'];
+  const output = options.output ?? 'build/core.wasm';
+  const optimise = options.debug ? ['-O1', '--debug'] : ['-O3', '--noAssert'];
+  const { error, stderr } = await asc.main([
+    ...entry,
+    '--outFile', output,
+    ...optimise,
+    '--runtime', 'stub',
+    '--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536',
+    '--memoryBase', '1024',
+    '--exportTable',
+    '--enable', 'threads', '--enable', 'simd', '--enable', 'bulk-memory',
+    '--enable', 'sign-extension', '--enable', 'nontrapping-f2i', '--enable', 'mutable-globals',
+    '--disableWarning', '235', '--disableWarning', '201',
+  ]);
+  if (error) throw new Error(`asc: ${stderr.toString()}`);
+  const warnings = stderr.toString();
+  if (warnings) process.stderr.write(warnings);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const started = performance.now();
+  await buildCore({ debug: process.argv.includes('--debug') });
+  console.log(`build/core.wasm in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}

@@ -1,0 +1,172 @@
+/**
+ * Decoded blocks of one vCPU: an arena of operations, found by the host address of their first byte. A block is straight-line
+ * code that goes on behind a conditional branch not taken; it ends at other transfers of control, at its largest size, or before
+ * an instruction that crosses into the next page (which becomes a block of its own, known to both frames, never linked to).
+ *
+ * Dropping a block overwrites its operations with LOOKUP_AGAIN, so that whoever still points at them (the run loop in the middle
+ * of it, a branch of the same page, a jump cache) finds its way again by RIP. Arena space comes back when the arena is full.
+ */
+import {
+  BLOCK_HASH_ENTRIES,
+  FRAME_HASH_ENTRIES,
+  JUMP_ENTRIES,
+  JUMP_ENTRY_BYTES,
+  OP_BYTES,
+  OP_HANDLER,
+  PAGE_BYTES,
+  VCPU_ARENA,
+  VCPU_ARENA_END,
+  VCPU_ARENA_NEXT,
+  VCPU_BLOCKS_DECODED,
+  VCPU_BLOCK_HASH,
+  VCPU_CODE_DROPS,
+  VCPU_CODE_EPOCH,
+  VCPU_FRAME_HASH,
+  VCPU_JUMP_CACHE,
+  VCPU_JUMP_FILTER_KERNEL,
+  VCPU_JUMP_FILTER_USER,
+  VCPU_JUMP_KERNEL,
+  VCPU_JUMP_USER,
+  VCPU_PAGE,
+  VCPU_USER_MODE,
+} from './layout';
+import { frameIndexOf } from './frames';
+import { jumpFilterBit, translateExecute } from './tlb';
+import { decodeBlock, decodedOperations, decodeFailed, LARGEST_BLOCK_BYTES } from './decode-block';
+import { HOT_LOOKUP_AGAIN } from './hot';
+
+/** Block header, before its first operation. */
+const BLOCK_KEY = 0; // u32 host address of the first byte
+const BLOCK_NEXT = 4; // u32 next block in the hash bucket
+const BLOCK_OPERATIONS = 8; // u32 number of operations
+const BLOCK_SECOND = 12; // u32 host pointer of the second page's start, 0 = none
+const BLOCK_NODE = 16; // two frame-list nodes of 16 bytes: u32 next, u32 frame, u32 block
+export const BLOCK_HEADER_BYTES = 48;
+
+/** Empties the arena and every table of blocks of this vCPU. */
+export function dropAllBlocks(cpu: usize): void {
+  const arena = load<u32>(cpu, VCPU_ARENA);
+  store<u32>(cpu, arena, VCPU_ARENA_NEXT);
+  memory.fill(cpu + VCPU_BLOCK_HASH, 0, BLOCK_HASH_ENTRIES * 4);
+  memory.fill(cpu + VCPU_FRAME_HASH, 0, FRAME_HASH_ENTRIES * 4);
+  memory.fill(cpu + VCPU_JUMP_KERNEL, 0xff, JUMP_ENTRIES * JUMP_ENTRY_BYTES);
+  memory.fill(cpu + VCPU_JUMP_USER, 0xff, JUMP_ENTRIES * JUMP_ENTRY_BYTES);
+  store<u64>(cpu, 0, VCPU_JUMP_FILTER_KERNEL);
+  store<u64>(cpu, 0, VCPU_JUMP_FILTER_USER);
+  store<u32>(cpu, load<u32>(cpu, VCPU_CODE_EPOCH) + 1, VCPU_CODE_EPOCH);
+}
+
+// @ts-ignore: decorator
+@inline
+function hashBucket(cpu: usize, host: u32): usize {
+  return cpu + VCPU_BLOCK_HASH + (((host * 0x9e3779b1) >> 17) & (BLOCK_HASH_ENTRIES - 1)) * 4;
+}
+
+// @ts-ignore: decorator
+@inline
+function frameBucket(cpu: usize, frame: u32): usize {
+  return cpu + VCPU_FRAME_HASH + (frame & (FRAME_HASH_ENTRIES - 1)) * 4;
+}
+
+// @ts-ignore: decorator
+@inline
+export function jumpEntry(cpu: usize, rip: u64): usize {
+  return (
+    <usize>load<u32>(cpu, VCPU_JUMP_CACHE) + ((<usize>(rip ^ (rip >> 9)) & (JUMP_ENTRIES - 1)) * JUMP_ENTRY_BYTES)
+  );
+}
+
+/** First operation for the code at `rip`, with VCPU_PAGE set; 0 = fault of the fetch recorded. Bypasses the jump cache, fills it. */
+export function findOperation(cpu: usize, rip: u64): usize {
+  const host = translateExecute(cpu, rip);
+  if (!host) return 0;
+  store<u64>(cpu, rip & ~(<u64>(PAGE_BYTES - 1)), VCPU_PAGE);
+  let block = <usize>load<u32>(hashBucket(cpu, <u32>host));
+  while (block) {
+    if (load<u32>(block, BLOCK_KEY) == <u32>host) {
+      const second = load<u32>(block, BLOCK_SECOND);
+      if (!second) break;
+      const now = translateExecute(cpu, (rip & ~(<u64>(PAGE_BYTES - 1))) + PAGE_BYTES);
+      if (!now) return 0;
+      if (<u32>now == second) break;
+    }
+    block = load<u32>(block, BLOCK_NEXT);
+  }
+  if (!block) {
+    block = makeBlock(cpu, rip, host);
+    if (!block) return 0;
+  }
+  const first = block + BLOCK_HEADER_BYTES;
+  const entry = jumpEntry(cpu, rip);
+  store<u64>(entry, rip);
+  store<u32>(entry, <u32>first, 8);
+  const filter = cpu + (load<u32>(cpu, VCPU_USER_MODE) ? VCPU_JUMP_FILTER_USER : VCPU_JUMP_FILTER_KERNEL);
+  let bits = jumpFilterBit(rip);
+  if (load<u32>(block, BLOCK_SECOND)) bits |= jumpFilterBit(rip + PAGE_BYTES);
+  store<u64>(filter, load<u64>(filter) | bits);
+  return first;
+}
+
+function makeBlock(cpu: usize, rip: u64, host: usize): usize {
+  if (load<u32>(cpu, VCPU_ARENA_NEXT) + BLOCK_HEADER_BYTES + LARGEST_BLOCK_BYTES > load<u32>(cpu, VCPU_ARENA_END)) dropAllBlocks(cpu);
+  const block = <usize>load<u32>(cpu, VCPU_ARENA_NEXT);
+  const second = decodeBlock(cpu, block + BLOCK_HEADER_BYTES, rip, host);
+  if (decodeFailed()) return 0;
+  const count = decodedOperations();
+  store<u32>(cpu, <u32>(block + BLOCK_HEADER_BYTES + count * OP_BYTES), VCPU_ARENA_NEXT);
+  store<u64>(cpu, load<u64>(cpu, VCPU_BLOCKS_DECODED) + 1, VCPU_BLOCKS_DECODED);
+  store<u32>(block, <u32>host, BLOCK_KEY);
+  store<u32>(block, count, BLOCK_OPERATIONS);
+  store<u32>(block, <u32>second, BLOCK_SECOND);
+  const bucket = hashBucket(cpu, <u32>host);
+  store<u32>(block, load<u32>(bucket), BLOCK_NEXT);
+  store<u32>(bucket, <u32>block);
+  addNode(cpu, block, block + BLOCK_NODE, frameIndexOf(host));
+  if (second) addNode(cpu, block, block + BLOCK_NODE + 16, frameIndexOf(second));
+  return block;
+}
+
+function addNode(cpu: usize, block: usize, node: usize, frame: u32): void {
+  const bucket = frameBucket(cpu, frame);
+  store<u32>(node, load<u32>(bucket));
+  store<u32>(node, frame, 4);
+  store<u32>(node, <u32>block, 8);
+  store<u32>(bucket, <u32>node);
+}
+
+/** Forgets every block of this vCPU that has bytes of the frame. */
+export function dropFrameBlocks(cpu: usize, frame: u32): void {
+  let link = frameBucket(cpu, frame);
+  let dropped = false;
+  while (true) {
+    const node = <usize>load<u32>(link);
+    if (!node) break;
+    if (load<u32>(node, 4) != frame) {
+      link = node;
+      continue;
+    }
+    store<u32>(link, load<u32>(node));
+    killBlock(cpu, <usize>load<u32>(node, 8));
+    dropped = true;
+  }
+  if (!dropped) return;
+  store<u64>(cpu, load<u64>(cpu, VCPU_CODE_DROPS) + 1, VCPU_CODE_DROPS);
+  store<u32>(cpu, load<u32>(cpu, VCPU_CODE_EPOCH) + 1, VCPU_CODE_EPOCH);
+}
+
+/** Takes a block out of the hash and turns its operations into look-ups; a block of two frames stays in the other's list, dead. */
+function killBlock(cpu: usize, block: usize): void {
+  let link = hashBucket(cpu, load<u32>(block, BLOCK_KEY));
+  while (true) {
+    const at = <usize>load<u32>(link);
+    if (!at) break;
+    if (at == block) {
+      store<u32>(link, load<u32>(block, BLOCK_NEXT));
+      break;
+    }
+    link = at + BLOCK_NEXT;
+  }
+  const first = block + BLOCK_HEADER_BYTES;
+  const end = first + <usize>load<u32>(block, BLOCK_OPERATIONS) * OP_BYTES;
+  for (let op = first; op < end; op += OP_BYTES) store<u16>(op, HOT_LOOKUP_AGAIN, OP_HANDLER);
+}

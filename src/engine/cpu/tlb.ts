@@ -1,0 +1,350 @@
+/**
+ * Software TLBs and the page walk. Kernel and user mode have a TLB and a jump cache each, so that a switch of modes swaps two
+ * pointers; every flush acts on both. An entry is fast-writable only when the page is writable, dirty and unmarked.
+ * @sdm Vol.3A 4.5 (4-level paging), 4.6 (access rights), 4.7 (page-fault error code), 4.8 (accessed and dirty flags)
+ */
+import {
+  CONTROL,
+  CONTROL_M2P,
+  CONTROL_M2P_FIRST_MFN,
+  CONTROL_M2P_PAGES,
+  CONTROL_VCPU_COUNT,
+  FRAME_FLAGS,
+  FRAMEF_DIRTY,
+  FRAMEF_LOG_DIRTY,
+  FRAMEF_WRITE_CACHED,
+  JUMP_ENTRIES,
+  JUMP_ENTRY_BYTES,
+  PAGE_BYTES,
+  REQUEST_FLUSH,
+  TLB_ADDEND,
+  TLB_BITS,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+  TLB_EXECUTE,
+  TLB_READ,
+  TLB_SLOW_WRITE,
+  TLB_USED_KERNEL,
+  TLB_USED_USER,
+  TLB_WRITE,
+  VCPU_BLOCKS,
+  VCPU_BLOCK_BYTES,
+  VCPU_CR3_KERNEL,
+  VCPU_CR3_USER,
+  VCPU_DOORBELL,
+  VCPU_FLUSH_ASKED,
+  VCPU_FLUSH_DONE,
+  VCPU_ID,
+  VCPU_IN_GUEST,
+  VCPU_JUMP_CACHE,
+  VCPU_JUMP_FILTER_KERNEL,
+  VCPU_JUMP_FILTER_USER,
+  VCPU_JUMP_KERNEL,
+  VCPU_JUMP_USER,
+  VCPU_REQUEST,
+  VCPU_TLB,
+  VCPU_TLB_KERNEL,
+  VCPU_TLB_MISSES,
+  VCPU_TLB_USED,
+  VCPU_TLB_USER,
+  VCPU_USER_MODE,
+  VECTOR_GP,
+} from './layout';
+import { raise, raisePageFault } from './fault';
+import { frameHost, frameIsMarked, frameRecordOf } from './frames';
+
+export const ACCESS_READ: u32 = 0;
+export const ACCESS_WRITE: u32 = 1;
+export const ACCESS_EXECUTE: u32 = 2;
+
+/** Error code of a #GP that the run loop may turn into #SS: the address was not canonical. */
+export const NOT_CANONICAL: u32 = 0x80000000;
+
+const INVALID_TAG: u64 = 0xffffffffffffffff;
+const PTE_PRESENT: u64 = 1;
+const PTE_WRITE: u64 = 2;
+const PTE_USER: u64 = 4;
+const PTE_ACCESSED: u64 = 0x20;
+const PTE_DIRTY: u64 = 0x40;
+const PTE_PAGE_SIZE: u64 = 0x80;
+const PTE_NX: u64 = 0x8000000000000000;
+const PTE_FRAME: u64 = 0x000ffffffffff000;
+
+/** Read-only window on the machine-to-physical table: MACH2PHYS_VIRT_START .. END of Xen's x86-64 ABI. */
+const M2P_START: u64 = 0xffff800000000000;
+const M2P_BYTES: u64 = 0x4000000000;
+
+/** Leaf entry found by the last successful walk: its rights, and the host address of the page (0 = none). */
+let leafWritable: bool = false;
+let leafExecutable: bool = false;
+let leafDirty: bool = false;
+
+export function isCanonical(va: u64): bool {
+  return <u64>((<i64>(va << 16)) >> 16) == va;
+}
+
+/** Sets bits of a page-table entry that another vCPU may be changing; false = the entry changed, walk again. */
+function setEntryBits(entry: usize, seen: u64, bits: u64): bool {
+  return atomic.cmpxchg<u64>(entry, seen, seen | bits) == seen;
+}
+
+/**
+ * Walks the current tables for `va` and checks the rights of `access`. Returns the host pointer of the page, or 0 with the
+ * page fault recorded. Sets accessed bits, and the dirty bit on writes.
+ */
+function walk(cpu: usize, va: u64, access: u32): usize {
+  const user = load<u32>(cpu, VCPU_USER_MODE);
+  const errorBase: u32 = (access == ACCESS_WRITE ? 2 : 0) | (user ? 4 : 0) | (access == ACCESS_EXECUTE ? 16 : 0);
+  if (va - M2P_START < M2P_BYTES) return walkM2p(cpu, va, access, errorBase, user);
+  while (true) {
+    let table = frameHost(load<u64>(cpu + (user ? VCPU_CR3_USER : VCPU_CR3_KERNEL)) >> 12);
+    if (!table) {
+      raisePageFault(cpu, va, errorBase);
+      return 0;
+    }
+    let writable = true;
+    let userAllowed = true;
+    let executable = true;
+    let shift: u64 = 39;
+    let entryPointer: usize = 0;
+    let entry: u64 = 0;
+    let host: usize = 0;
+    let again = false;
+    while (true) {
+      entryPointer = table + ((<usize>(va >> shift) & 511) << 3);
+      entry = atomic.load<u64>(entryPointer);
+      if (!(entry & PTE_PRESENT)) {
+        raisePageFault(cpu, va, errorBase);
+        return 0;
+      }
+      writable = writable && (entry & PTE_WRITE) != 0;
+      userAllowed = userAllowed && (entry & PTE_USER) != 0;
+      executable = executable && (entry & PTE_NX) == 0;
+      const large = shift != 12 && (entry & PTE_PAGE_SIZE) != 0;
+      let mfn = (entry & PTE_FRAME) >> 12;
+      const last = shift == 12 || large;
+      if (large) {
+        if (shift == 39) {
+          raisePageFault(cpu, va, errorBase | 9);
+          return 0;
+        }
+        mfn = (mfn & ~((<u64>1 << (shift - 12)) - 1)) | ((va >> 12) & ((<u64>1 << (shift - 12)) - 1));
+      }
+      host = frameHost(mfn);
+      if (!host) {
+        raisePageFault(cpu, va, errorBase | 9);
+        return 0;
+      }
+      if (last) break;
+      if (!(entry & PTE_ACCESSED) && !setEntryBits(entryPointer, entry, PTE_ACCESSED)) {
+        again = true;
+        break;
+      }
+      table = host;
+      shift -= 9;
+    }
+    if (again) continue;
+    if ((user && !userAllowed) || (access == ACCESS_WRITE && !writable) || (access == ACCESS_EXECUTE && !executable)) {
+      // The frame is left for the caller: a refused kernel store to a page table is the hypervisor's business.
+      refusedHost = access == ACCESS_WRITE && !user ? host : 0;
+      raisePageFault(cpu, va, errorBase | 1);
+      return 0;
+    }
+    const wanted = access == ACCESS_WRITE ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED;
+    if ((entry & wanted) != wanted && !setEntryBits(entryPointer, entry, wanted)) continue;
+    leafWritable = writable;
+    leafExecutable = executable;
+    leafDirty = ((entry | wanted) & PTE_DIRTY) != 0;
+    return host;
+  }
+}
+
+/** Page of the last store refused for want of write permission in kernel mode, 0 = refused for another reason. */
+let refusedHost: usize = 0;
+
+export function takeRefusedHost(): usize {
+  const host = refusedHost;
+  refusedHost = 0;
+  return host;
+}
+
+function walkM2p(cpu: usize, va: u64, access: u32, errorBase: u32, user: u32): usize {
+  const page = (va - M2P_START) >> 12;
+  const first = <u64>load<u32>(CONTROL, CONTROL_M2P_FIRST_MFN) >> 9;
+  const index = page - first;
+  if (index >= <u64>load<u32>(CONTROL, CONTROL_M2P_PAGES) || user) {
+    raisePageFault(cpu, va, errorBase | (user ? 1 : 0));
+    return 0;
+  }
+  if (access != ACCESS_READ) {
+    raisePageFault(cpu, va, errorBase | 1);
+    return 0;
+  }
+  leafWritable = false;
+  leafExecutable = false;
+  leafDirty = false;
+  return <usize>load<u32>(CONTROL, CONTROL_M2P) + (<usize>index << 12);
+}
+
+function isM2p(va: u64): bool {
+  return va - M2P_START < M2P_BYTES;
+}
+
+/**
+ * Translates `va` for `access` and fills the TLB entry. Returns the host pointer of the byte at `va`, or 0 with the fault
+ * recorded. The pointer may be used for a store only if the entry's write tag matches afterwards (else the store is slow).
+ */
+export function fillTlb(cpu: usize, va: u64, access: u32): usize {
+  if (!isCanonical(va)) {
+    raise(cpu, VECTOR_GP, NOT_CANONICAL);
+    return 0;
+  }
+  refusedHost = 0;
+  store<u64>(cpu, load<u64>(cpu, VCPU_TLB_MISSES) + 1, VCPU_TLB_MISSES);
+  const host = walk(cpu, va, access);
+  if (!host) return 0;
+  const page = va & ~(<u64>(PAGE_BYTES - 1));
+  const entry = <usize>load<u32>(cpu, VCPU_TLB) + ((<usize>(va >> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES);
+  let writeTag = INVALID_TAG;
+  let bits: u32 = 0;
+  if (leafWritable && leafDirty && !isM2p(va)) {
+    const record = frameRecordOf(host);
+    if (!(atomic.load<u32>(record, FRAME_FLAGS) & FRAMEF_WRITE_CACHED)) atomic.or<u32>(record, FRAMEF_WRITE_CACHED, FRAME_FLAGS);
+    // Order matters: whoever marks the frame sets the mark first and looks at WRITE_CACHED second.
+    if (frameIsMarked(record)) bits = TLB_SLOW_WRITE;
+    else writeTag = page;
+  }
+  store<u64>(entry, page, TLB_READ);
+  store<u64>(entry, writeTag, TLB_WRITE);
+  store<u64>(entry, leafExecutable ? page : INVALID_TAG, TLB_EXECUTE);
+  store<u32>(entry, <u32>host - <u32>page, TLB_ADDEND);
+  store<u32>(entry, bits, TLB_BITS);
+  store<u32>(
+    cpu,
+    load<u32>(cpu, VCPU_TLB_USED) | (load<u32>(cpu, VCPU_USER_MODE) ? TLB_USED_USER : TLB_USED_KERNEL),
+    VCPU_TLB_USED,
+  );
+  return host + (<usize>va & (PAGE_BYTES - 1));
+}
+
+// @ts-ignore: decorator
+@inline
+export function tlbEntry(cpu: usize, va: u64): usize {
+  return <usize>load<u32>(cpu, VCPU_TLB) + ((<usize>(va >> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES);
+}
+
+/** Host pointer for an instruction fetch at `va`, 0 = fault recorded. */
+export function translateExecute(cpu: usize, va: u64): usize {
+  const entry = tlbEntry(cpu, va);
+  if (load<u64>(entry, TLB_EXECUTE) == (va & ~(<u64>(PAGE_BYTES - 1)))) return <usize>load<u32>(entry, TLB_ADDEND) + <usize>va;
+  return fillTlb(cpu, va, ACCESS_EXECUTE);
+}
+
+/** Drops every translation of both modes on this vCPU. */
+export function flushTlb(cpu: usize): void {
+  const used = load<u32>(cpu, VCPU_TLB_USED);
+  if (used & TLB_USED_KERNEL) {
+    memory.fill(cpu + VCPU_TLB_KERNEL, 0xff, TLB_ENTRIES * TLB_ENTRY_BYTES);
+    clearJumpCache(cpu, VCPU_JUMP_KERNEL, VCPU_JUMP_FILTER_KERNEL);
+  }
+  if (used & TLB_USED_USER) {
+    memory.fill(cpu + VCPU_TLB_USER, 0xff, TLB_ENTRIES * TLB_ENTRY_BYTES);
+    clearJumpCache(cpu, VCPU_JUMP_USER, VCPU_JUMP_FILTER_USER);
+  }
+  store<u32>(cpu, 0, VCPU_TLB_USED);
+}
+
+function clearJumpCache(cpu: usize, cache: usize, filter: usize): void {
+  if (!load<u64>(cpu + filter)) return;
+  memory.fill(cpu + cache, 0xff, JUMP_ENTRIES * JUMP_ENTRY_BYTES);
+  store<u64>(cpu + filter, 0);
+}
+
+/** Bit of a jump-cache filter for the page of `va`. */
+// @ts-ignore: decorator
+@inline
+export function jumpFilterBit(va: u64): u64 {
+  return <u64>1 << ((va >> 12) & 63);
+}
+
+/** Drops the translation of one page in both modes on this vCPU. */
+export function flushPage(cpu: usize, va: u64): void {
+  const offset = (<usize>(va >> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
+  memory.fill(cpu + VCPU_TLB_KERNEL + offset, 0xff, TLB_ENTRY_BYTES);
+  memory.fill(cpu + VCPU_TLB_USER + offset, 0xff, TLB_ENTRY_BYTES);
+  const bit = jumpFilterBit(va);
+  if (load<u64>(cpu, VCPU_JUMP_FILTER_KERNEL) & bit) clearJumpCache(cpu, VCPU_JUMP_KERNEL, VCPU_JUMP_FILTER_KERNEL);
+  if (load<u64>(cpu, VCPU_JUMP_FILTER_USER) & bit) clearJumpCache(cpu, VCPU_JUMP_USER, VCPU_JUMP_FILTER_USER);
+}
+
+/** Takes the fast-write right from every entry of this vCPU that maps the frame at `host`. */
+export function downgradeFrame(cpu: usize, host: usize): void {
+  downgradeIn(cpu + VCPU_TLB_KERNEL, <u32>host);
+  downgradeIn(cpu + VCPU_TLB_USER, <u32>host);
+}
+
+function downgradeIn(table: usize, host: u32): void {
+  const end = table + TLB_ENTRIES * TLB_ENTRY_BYTES;
+  for (let entry = table; entry < end; entry += TLB_ENTRY_BYTES) {
+    const tag = load<u64>(entry, TLB_WRITE);
+    if (tag == INVALID_TAG || load<u32>(entry, TLB_ADDEND) + <u32>tag != host) continue;
+    store<u64>(entry, INVALID_TAG, TLB_WRITE);
+    store<u32>(entry, TLB_SLOW_WRITE, TLB_BITS);
+  }
+}
+
+/** Switches between kernel (0) and user (1) mode; the hypervisor swaps GS bases and checks that user tables exist. */
+export function setMode(cpu: usize, user: u32): void {
+  store<u32>(cpu, user, VCPU_USER_MODE);
+  store<u32>(cpu, <u32>cpu + (user ? VCPU_TLB_USER : VCPU_TLB_KERNEL), VCPU_TLB);
+  store<u32>(cpu, <u32>cpu + (user ? VCPU_JUMP_USER : VCPU_JUMP_KERNEL), VCPU_JUMP_CACHE);
+}
+
+/**
+ * Asks every other vCPU in `mask` to flush and waits until each has, or is outside guest code (it then flushes before its next
+ * guest instruction). Serves this vCPU's own flush requests meanwhile, so that two requesters cannot wait for each other.
+ */
+export function flushRemote(cpu: usize, mask: u32): void {
+  const self = load<u32>(cpu, VCPU_ID);
+  const count = load<u32>(CONTROL, CONTROL_VCPU_COUNT);
+  mask &= ~(<u32>1 << self);
+  if (!mask || count <= 1) return;
+  for (let n: u32 = 0; n < count; n++) {
+    if (!(mask & (<u32>1 << n))) continue;
+    const target: usize = VCPU_BLOCKS + <usize>n * VCPU_BLOCK_BYTES;
+    atomic.add<u32>(target, 1, VCPU_FLUSH_ASKED);
+    atomic.or<u32>(target, REQUEST_FLUSH, VCPU_REQUEST);
+  }
+  for (let n: u32 = 0; n < count; n++) {
+    if (!(mask & (<u32>1 << n))) continue;
+    const target: usize = VCPU_BLOCKS + <usize>n * VCPU_BLOCK_BYTES;
+    const asked = atomic.load<u32>(target, VCPU_FLUSH_ASKED);
+    while (atomic.load<u32>(target, VCPU_IN_GUEST) != 0) {
+      const done = atomic.load<u32>(target, VCPU_FLUSH_DONE);
+      if (<i32>(done - asked) >= 0) break;
+      serveFlush(cpu);
+      atomic.wait<i32>(target + VCPU_FLUSH_DONE, <i32>done, 50000);
+    }
+  }
+}
+
+/** Applies a flush that others asked of this vCPU. */
+export function serveFlush(cpu: usize): void {
+  const asked = atomic.load<u32>(cpu, VCPU_FLUSH_ASKED);
+  if (asked == load<u32>(cpu, VCPU_FLUSH_DONE)) return;
+  atomic.and<u32>(cpu, ~REQUEST_FLUSH, VCPU_REQUEST);
+  flushTlb(cpu);
+  atomic.store<u32>(cpu, asked, VCPU_FLUSH_DONE);
+  atomic.notify(cpu + VCPU_FLUSH_DONE, -1);
+}
+
+/** Wakes a vCPU that waits on its doorbell. */
+export function ringDoorbell(target: usize): void {
+  atomic.add<u32>(target, 1, VCPU_DOORBELL);
+  atomic.notify(target + VCPU_DOORBELL, -1);
+}
+
+/** Notes a store in the dirty log. */
+export function logDirty(record: usize): void {
+  if (atomic.load<u32>(record, FRAME_FLAGS) & FRAMEF_LOG_DIRTY) atomic.or<u32>(record, FRAMEF_DIRTY, FRAME_FLAGS);
+}
