@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from './testing/random.ts';
-import { byteStringFrom, bytesFromByteString, decodeUtf8, encodeUtf8 } from './text.ts';
+import { Utf8Stream, byteStringFrom, bytesFromByteString, decodeUtf8, encodeUtf8 } from './text.ts';
 
 describe('byte strings', () => {
   it('keep every byte', () => {
@@ -44,5 +44,31 @@ describe('UTF-8', () => {
     for (const broken of [[0xc0, 0x80], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xff], [0xe2, 0x82]]) {
       expect(decodeUtf8(Uint8Array.from(broken))).toMatch(/^\ufffd+$/);
     }
+  });
+});
+
+describe('Utf8Stream', () => {
+  it('gives the same text however the bytes are cut', () => {
+    const text = 'größe € 🐼 ende';
+    const bytes = encodeUtf8(text);
+    const random = new SeededRandom(5);
+    for (let round = 0; round < 100; round++) {
+      const stream = new Utf8Stream();
+      let out = '';
+      for (let at = 0; at < bytes.length;) {
+        const length = Math.min(1 + random.below(5), bytes.length - at);
+        out += stream.push(bytes.subarray(at, at + length));
+        at += length;
+      }
+      expect(out).toBe(text);
+    }
+  });
+
+  it('does not hold back what can never become a character', () => {
+    const stream = new Utf8Stream();
+    expect(stream.push(Uint8Array.of(0x41, 0xff))).toBe('A\ufffd');
+    expect(stream.push(Uint8Array.of(0x80))).toBe('\ufffd');
+    expect(stream.push(Uint8Array.of(0xc3))).toBe('');
+    expect(stream.push(Uint8Array.of(0x41))).toBe('\ufffdA');
   });
 });

@@ -76,3 +76,28 @@ export function decodeUtf8(bytes: Uint8Array): string {
   }
   return text + String.fromCharCode(...units);
 }
+
+/** Decodes a stream that comes in pieces: a character cut in two appears with its second half. */
+export class Utf8Stream {
+  private held = new Uint8Array(0);
+
+  push(bytes: Uint8Array): string {
+    const all = new Uint8Array(this.held.length + bytes.length);
+    all.set(this.held);
+    all.set(bytes, this.held.length);
+    const complete = all.length - unfinishedBytes(all);
+    this.held = all.slice(complete);
+    return decodeUtf8(all.subarray(0, complete));
+  }
+}
+
+/** How many bytes at the end are the beginning of a sequence that is longer. */
+function unfinishedBytes(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if ((byte & 0xc0) === 0x80) continue;
+    const length = byte >= 0xf0 && byte <= 0xf4 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1;
+    return byte < 0xf5 && length > back ? back : 0;
+  }
+  return 0;
+}
