@@ -8,9 +8,10 @@ import {
   GUARD,
   RO,
 } from '../../src/engine/cpu/testing/address-map.ts';
-import { type Form, letterIn, operandsOf, regOperand, rmOperand } from '../../src/engine/cpu/testing/forms.ts';
+import { type Form, isString, letterIn, operandsOf, regOperand, rmOperand } from '../../src/engine/cpu/testing/forms.ts';
 import { RBP, RSP } from '../../src/engine/cpu/testing/machine-state.ts';
 import type { Random } from '../../src/engine/cpu/testing/random.ts';
+import type { Row } from '../../src/engine/cpu/table/row.ts';
 import { type Address, type Choice, HIGH_BYTE, type Segment, encodedDisplacement } from './encode.ts';
 
 const WRAP = (1n << 64n) - 1n;
@@ -83,7 +84,7 @@ export function placeAddress(place: Place, bytes: number, align: number, random:
     case 'crossing-read-only':
       return BigInt(RO - partly);
     case 'not-canonical':
-      return (random.pick([0x0000_8000n, 0xffff_7fffn, 0x8000_0000n, 0x1234_5678n]) << 32n) | BigInt(random.u32() & -64);
+      return (random.pick([0x0000_8000n, 0xffff_7fffn, 0x8000_0000n, 0x1234_5678n]) << 32n) | BigInt((random.u32() & -64) >>> 0);
   }
 }
 
@@ -156,8 +157,10 @@ export function pickOperands(form: Form, random: Random, avoid: ReadonlySet<numb
   const { row } = form;
   const rmNotation = rmOperand(row);
   const regNotation = regOperand(row);
-  const address32 = (form.rm === 'memory' || operandsOf(row).some(({ letter }) => letter === 'O')) && random.oneIn(8);
+  const named = form.rm === 'memory' || operandsOf(row).some(({ letter }) => letter === 'O');
+  const address32 = (named || usesAddressSize(row)) && random.oneIn(8);
   let segment: Segment | null = null;
+  if (hasSegmentedPointer(row) && random.oneIn(5)) segment = random.pick<Segment>(['fs', 'gs']);
   let rm: number | Address = random.below(16);
   let fixed: bigint | null = null;
   let needsRex = form.size === 8 && row.default64 !== true;
@@ -194,7 +197,17 @@ export function pickOperands(form: Form, random: Random, avoid: ReadonlySet<numb
   };
 }
 
-function segmentBase(segment: Segment | null): bigint {
+/** Instructions whose implicit pointer or counter follows the address size. */
+function usesAddressSize(row: Row): boolean {
+  return isString(row) || /^(D7|E[0-3]|0F F7)$/.test(row.opcode);
+}
+
+/** Instructions whose implicit pointer (RSI, RBX, RDI of MASKMOV) a segment prefix applies to. */
+function hasSegmentedPointer(row: Row): boolean {
+  return isString(row) || /^(D7|0F F7)$/.test(row.opcode);
+}
+
+export function segmentBase(segment: Segment | null): bigint {
   return segment === 'fs' ? FS_BASE : segment === 'gs' ? GS_BASE : 0n;
 }
 

@@ -34,6 +34,8 @@ export function isNative(form: Form): boolean {
     return extension === 2 || extension === 3 || extension === 6 || extension === 7; // the storing ones are emulated by the kernel
   }
   if (opcode === '0F C7' && (extension === 6 || extension === 7)) return false; // rdrand, rdseed
+  if (opcode === '0F C8+r') return form.size !== 2; // the manual leaves the 16-bit result undefined
+  if (opcode === '63') return form.size !== 2; // reads two bytes on Intel, four on AMD
   if (opcode === '0F 0D') return form.rm === 'memory'; // with a register #UD on AMD, NOP on Intel
   if (opcode === '0F AE' && prefix === 'F3' && (extension ?? 8) < 4) return false; // rdfsbase ...: the bases are the test's own
   return true;

@@ -9,9 +9,9 @@ import { FLAG_DF, FX_FCW, FX_FSW, FX_MXCSR, writeU16, writeU32, writeU64 } from 
 import { fillValues } from '../../src/engine/cpu/testing/values.ts';
 import { OVERRIDE_RFLAGS } from '../../src/engine/cpu/testing/vectors.ts';
 import { type Draft, patch, setRegister } from './cases.ts';
-import { HIGH_BYTE } from './encode.ts';
+import { HIGH_BYTE, type Segment } from './encode.ts';
 import { isX87 } from './flavours.ts';
-import { landingAddress, memoryBytes, placeAddress } from './operands.ts';
+import { landingAddress, memoryBytes, placeAddress, segmentBase } from './operands.ts';
 
 function is(form: Form, opcode: string, extension?: number): boolean {
   return form.row.opcode === opcode && (extension === undefined || form.row.extension === extension);
@@ -154,6 +154,7 @@ function tuneStack(draft: Draft): boolean {
     case 'leave':
     case 'pop':
       if (is(form, '9D')) {
+        if (place === 'read-only' || place === 'crossing-read-only') return false; // what is there cannot be chosen
         // TF would trap, and the host keeps NT and ID for the tests that follow.
         patch(draft, at, 8, qword(random.u64() & ~0x244100n));
       } else patch(draft, at, bytes, 'int64');
@@ -191,7 +192,7 @@ function tuneString(draft: Draft): boolean {
   const garbage = choice.address32 ? (random.u64() >> 32n) << 32n : 0n;
   const reach = BigInt(bytes * Math.max(0, count - 1));
   const faulting = draft.place !== 'inside' && draft.place !== 'crossing' && draft.place !== 'end';
-  if (draft.place === 'not-canonical' && (choice.address32 || form.repeat !== 'none')) return false;
+  if (draft.place === 'not-canonical' && (choice.address32 || choice.segment !== null || form.repeat !== 'none')) return false;
   /** Pointer from which `count` elements start; with a fault place the last elements run into it. */
   const pointer = (place: Draft['place']): bigint => {
     const at = placeAddress(place, bytes, 1, random);
@@ -201,8 +202,8 @@ function tuneString(draft: Draft): boolean {
   const source = pointer(sourceFaults || !faulting ? draft.place : 'inside');
   const destination = !sourceFaults || !faulting ? pointer(draft.place) : pointer('inside');
   const overlap = random.oneIn(4) && !faulting;
-  setRegister(draft, RSI, source | garbage);
-  setRegister(draft, RDI, (overlap ? source + BigInt(random.below(9) - 4) : destination) | garbage);
+  setRegister(draft, RSI, pointerValue(draft, source, choice.segment));
+  setRegister(draft, RDI, pointerValue(draft, overlap ? source + BigInt(random.below(9) - 4) : destination, null));
   if (form.repeat !== 'none') setRegister(draft, RCX, BigInt(count) | garbage);
   // Contents: alike on both sides up to some element, so that compares and scans run on and stop.
   const span = Math.max(bytes, Number(reach) + bytes);
@@ -296,18 +297,26 @@ function tuneCompareExchange(draft: Draft): boolean {
   return true;
 }
 
+/** Value of an implicit pointer register for a linear address: less the segment's base, anything above 32 address bits. */
+function pointerValue(draft: Draft, linear: bigint, segment: Segment | null): bigint {
+  const value = linear - segmentBase(segment);
+  if (!draft.choice.address32) return value;
+  return (value & 0xffffffffn) | ((draft.random.u64() >> 32n) << 32n);
+}
+
 function tuneTranslate(draft: Draft): boolean {
   const { random } = draft;
+  if (draft.place === 'not-canonical' && (draft.choice.address32 || draft.choice.segment !== null)) return false;
   const at = placeAddress(draft.place, 1, 1, random);
   const low = (draft.state.gpr[RAX] ?? 0n) & 0xffn;
-  setRegister(draft, RBX, at - low);
+  setRegister(draft, RBX, pointerValue(draft, at - low, draft.choice.segment));
   return true;
 }
 
 function tuneMaskedMove(draft: Draft): boolean {
   // Which faults happen for bytes that are masked off is up to the implementation.
   if (draft.place !== 'inside' && draft.place !== 'crossing' && draft.place !== 'end') return false;
-  setRegister(draft, RDI, placeAddress(draft.place, 16, 1, draft.random));
+  setRegister(draft, RDI, pointerValue(draft, placeAddress(draft.place, 16, 1, draft.random), draft.choice.segment));
   return true;
 }
 

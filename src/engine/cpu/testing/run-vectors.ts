@@ -1,5 +1,5 @@
 /** Runs vectors against the compiled core. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { brotliDecompressSync } from 'node:zlib';
 import { EXIT_EXCEPTION } from '../layout.ts';
@@ -13,9 +13,16 @@ import { type Case, type Encoding, type VectorFile, decodeVectors } from './vect
 const VECTOR_GP = 13;
 const PAGE_BYTES = 4096;
 
+function vectorPath(name: string): string {
+  return fileURLToPath(new URL(`vectors/${name}.bin`, import.meta.url));
+}
+
+export function hasVectors(name: string): boolean {
+  return existsSync(vectorPath(name));
+}
+
 export function loadVectors(name: string): VectorFile {
-  const path = fileURLToPath(new URL(`vectors/${name}.bin`, import.meta.url));
-  return decodeVectors(new Uint8Array(brotliDecompressSync(readFileSync(path))));
+  return decodeVectors(new Uint8Array(brotliDecompressSync(readFileSync(vectorPath(name)))));
 }
 
 /** A CPU with the address map of the tests and all code of some encodings in place. */
