@@ -7,10 +7,13 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { handlerFiles, rows } from '../src/engine/cpu/table/index.ts';
+import { builtinCases, hotCases } from '../src/engine/cpu/table/hot.ts';
 import { decoderTables, type DecoderTables } from './core/decoder-tables.ts';
 
 const cpu = join(import.meta.dirname, '../src/engine/cpu');
 const generated = join(cpu, 'generated');
+/** Operation numbers from here on are handlers in the function table. */
+const HOT_HANDLERS = 256;
 
 /** Which file under handlers/ exports each function. */
 function handlerModules(): Map<string, string> {
@@ -65,11 +68,37 @@ function handlersSource(): string {
   ].join('\n');
 }
 
+/** Numbers of the cases, and the first number that is none. */
+function hotSource(): string {
+  const names = [...builtinCases, ...hotCases.map((hot) => hot.name)];
+  if (new Set(names).size !== names.length) throw new Error('two hot cases have the same name');
+  if (names.length > HOT_HANDLERS) throw new Error(`${names.length} hot cases; the switch is to stay below ${HOT_HANDLERS}`);
+  return [
+    '// Written by scripts/build-core.ts out of table/hot.ts.',
+    ...names.map((name, number) => `export const HOT_${name} = ${number};`),
+    `export const HOT_HANDLERS = ${HOT_HANDLERS};`,
+    '',
+  ].join('\n');
+}
+
+/** The run loop with its cases in place. */
+function interpreterSource(): string {
+  const text = readFileSync(join(cpu, 'interpreter.ts'), 'utf8');
+  const mark = /^ *\/\/ @hot-cases.*$/m;
+  if (!mark.test(text)) throw new Error('interpreter.ts has no mark for the hot cases');
+  const cases = hotCases.map(
+    ({ name, body, leaves }) => `case hot.HOT_${name}: { ${body} ${leaves ? '' : 'op += OP_BYTES; continue; '}}`,
+  );
+  return text.replace(mark, () => cases.join('\n')).replaceAll("from './", "from '../");
+}
+
 export async function buildCore(options: { debug?: boolean; output?: string } = {}): Promise<void> {
   mkdirSync(generated, { recursive: true });
   mkdirSync('build', { recursive: true });
   writeIfChanged(join(generated, 'tables.ts'), tablesSource(decoderTables(rows)));
   writeIfChanged(join(generated, 'handlers.ts'), handlersSource());
+  writeIfChanged(join(generated, 'hot.ts'), hotSource());
+  writeIfChanged(join(generated, 'interpreter.ts'), interpreterSource());
   const entry = existsSync('src/engine/pv/index.ts') ? ['src/engine/cpu/index.ts', 'src/engine/pv/index.ts'] : ['src/engine/cpu/index.ts'];
   const output = options.output ?? 'build/core.wasm';
   const optimise = options.debug ? ['-O1', '--debug'] : ['-O3', '--noAssert'];

@@ -33,7 +33,7 @@ import {
 import { frameIndexOf } from './frames';
 import { jumpFilterBit, translateExecute } from './tlb';
 import { decodeBlock, decodedOperations, decodeFailed, LARGEST_BLOCK_BYTES } from './decode-block';
-import { HOT_LOOKUP_AGAIN } from './hot';
+import { HOT_LOOKUP_AGAIN } from './generated/hot';
 
 /** Block header, before its first operation. */
 const BLOCK_KEY = 0; // u32 host address of the first byte

@@ -9,7 +9,7 @@ import {
 import { translateExecute } from './tlb';
 import { markCode } from './code-marks';
 import { LONGEST_INSTRUCTION, decodeInstruction, decodedCount, decodedEnds, decodedLength, decodedTooLong } from './decode';
-import { HOT_END, HOT_TOO_LONG } from './hot';
+import { HOT_END, HOT_TOO_LONG } from './generated/hot';
 import { specialise, startSpecialising } from './specialise';
 
 /** Instructions in a block at most. */

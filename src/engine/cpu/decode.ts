@@ -80,7 +80,7 @@ import {
   SIZE_Z,
 } from './decode-format';
 import { CANDIDATES, OPCODES, ROWS, UNDEFINED_ROW } from './generated/tables';
-import { HOT_EFFECTIVE_ADDRESS, HOT_EFFECTIVE_ADDRESS_32, HOT_HANDLERS } from './hot';
+import { HOT_EFFECTIVE_ADDRESS, HOT_EFFECTIVE_ADDRESS_32, HOT_HANDLERS } from './generated/hot';
 
 /** Longest instruction; a longer one is #GP. */
 export const LONGEST_INSTRUCTION: u32 = 15;

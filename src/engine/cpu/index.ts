@@ -21,7 +21,7 @@ import { attachFrames } from './frames';
 import { setMode } from './tlb';
 import { initialiseTables } from './generated/handlers';
 
-export { run } from './interpreter';
+export { run } from './generated/interpreter';
 export { getRflags, setRflags } from './flags';
 export { flushTlb, flushPage, setMode } from './tlb';
 export { storeMarked } from './memory';

@@ -40,7 +40,7 @@ import {
 } from './handlers/integer';
 import { callIndirect, callRelative, jcc, jmpIndirect, jmpRelative, leave, popRm, pushImmediate, pushRm, ret } from './handlers/control';
 import { shiftImmediate } from './handlers/shift';
-import * as hot from './hot';
+import * as hot from './generated/hot';
 
 /** Kind of the flags at this point of the block: CC_*, or UNKNOWN, or OTHER (lazy, ZF and SF readable off the result). */
 const UNKNOWN: u32 = 100;

@@ -24,7 +24,7 @@ import {
   VECTOR_DB,
   VECTOR_GP,
 } from './layout';
-import { HOT_EFFECTIVE_ADDRESS, HOT_EFFECTIVE_ADDRESS_32, HOT_HANDLERS, HOT_TOO_LONG } from './hot';
+import { HOT_EFFECTIVE_ADDRESS, HOT_EFFECTIVE_ADDRESS_32, HOT_HANDLERS, HOT_TOO_LONG } from './generated/hot';
 import { effectiveOffset } from './address';
 import { decodeFailed, decodeUpTo } from './decode-block';
 import { TF, updateStepping } from './flags';

@@ -1,9 +1,22 @@
 /** All rows of the CPU, in the order in which their groups were written; handlers are looked up in the files listed here. */
 import { integerRows } from './integer.ts';
 import { systemRows } from './system.ts';
+import { x87Rows } from './x87.ts';
 import type { Row } from './row.ts';
 
-export const rows: readonly Row[] = [...integerRows, ...systemRows];
+export const rows: readonly Row[] = [...integerRows, ...systemRows, ...x87Rows];
 
 /** Files under handlers/ whose exported functions the rows name. */
-export const handlerFiles: readonly string[] = ['integer', 'shift', 'string', 'control', 'system'];
+export const handlerFiles: readonly string[] = [
+  'integer',
+  'shift',
+  'string',
+  'control',
+  'system',
+  'x87-arithmetic',
+  'x87-compare',
+  'x87-control',
+  'x87-load',
+  'x87-save',
+  'x87-transcendental',
+];

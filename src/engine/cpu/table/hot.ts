@@ -1,0 +1,283 @@
+/**
+ * The operations that the run loop executes itself: one case each of its switch, as AssemblyScript. The build numbers them in
+ * this order, dense from 0 (so that the switch becomes one br_table), and puts them into interpreter.ts at its mark.
+ *
+ * In a name, R is a register, M memory, I an immediate, destination first. A body may use what interpreter.ts has: `cpu`, `op`,
+ * `page`, `status`, `target`. It goes on with the next operation unless it says `break` with `status` (and `target`) set.
+ */
+export interface HotCase {
+  readonly name: string;
+  readonly body: string;
+  /** The body never goes on with the next operation by itself. */
+  readonly leaves?: true;
+}
+
+const REG = 'cpu + load<u8>(op, OP_REG)';
+const RM = 'cpu + load<u8>(op, OP_RM)';
+const I64 = 'load<u64>(op, OP_IMMEDIATE)';
+const I32 = 'load<u32>(op, OP_IMMEDIATE)';
+const ADDRESS = 'effectiveAddress(cpu, op)';
+const WIDTHS = [64, 32, 16, 8] as const;
+type Width = (typeof WIDTHS)[number];
+
+/** `const p`: pointer to the memory operand, or leave with its fault. */
+const readMemory = (width: Width): string =>
+  `const p = readable(cpu, ${ADDRESS}, ${width / 8}); if (!p) { status = FAULT; break; } `;
+
+const straight = (name: string, body: string): HotCase => ({ name, body });
+const load = (name: string, width: Width, body: string): HotCase => ({ name, body: readMemory(width) + body });
+const store = (name: string, width: Width, value: string): HotCase => ({
+  name,
+  body: `status = store${width}At(cpu, ${ADDRESS}, ${value}); if (status != NEXT) break;`,
+});
+const leaving = (name: string, body: string): HotCase => ({ name, body, leaves: true });
+
+/** Numbers that have their code in interpreter.ts itself. */
+export const builtinCases = ['LOOKUP_AGAIN', 'END', 'TOO_LONG', 'EFFECTIVE_ADDRESS', 'EFFECTIVE_ADDRESS_32', 'NOP'] as const;
+
+const moves: HotCase[] = [
+  straight('MOV_R64_R64', 'setRm(cpu, op, reg64(cpu, op));'),
+  straight('MOV_R32_R32', 'setRm(cpu, op, <u64>reg32(cpu, op));'),
+  straight('MOV_R8_R8', `store<u8>(${RM}, load<u8>(${REG}));`),
+  straight('MOV_R_I', `setRm(cpu, op, ${I64});`),
+  load('LOAD64', 64, 'setReg(cpu, op, load<u64>(p));'),
+  load('LOAD32', 32, 'setReg(cpu, op, <u64>load<u32>(p));'),
+  load('LOAD16', 16, `store<u16>(${REG}, load<u16>(p));`),
+  load('LOAD8', 8, `store<u8>(${REG}, load<u8>(p));`),
+  store('STORE64', 64, 'reg64(cpu, op)'),
+  store('STORE32', 32, 'reg32(cpu, op)'),
+  store('STORE16', 16, 'reg32(cpu, op)'),
+  store('STORE8', 8, `<u32>load<u8>(${REG})`),
+  store('STORE64_I', 64, I64),
+  store('STORE32_I', 32, I32),
+  store('STORE16_I', 16, I32),
+  store('STORE8_I', 8, I32),
+  load('LOAD_ZX8', 8, 'setReg(cpu, op, <u64>load<u8>(p));'),
+  load('LOAD_ZX16', 16, 'setReg(cpu, op, <u64>load<u16>(p));'),
+  load('LOAD64_SX32', 32, 'setReg(cpu, op, <u64>(<i64>load<i32>(p)));'),
+  load('LOAD64_SX16', 16, 'setReg(cpu, op, <u64>(<i64>load<i16>(p)));'),
+  load('LOAD64_SX8', 8, 'setReg(cpu, op, <u64>(<i64>load<i8>(p)));'),
+  load('LOAD32_SX16', 16, 'setReg(cpu, op, <u64>(<u32>(<i32>load<i16>(p))));'),
+  load('LOAD32_SX8', 8, 'setReg(cpu, op, <u64>(<u32>(<i32>load<i8>(p))));'),
+  straight('ZX8', `setReg(cpu, op, <u64>load<u8>(${RM}));`),
+  straight('ZX16', `setReg(cpu, op, <u64>load<u16>(${RM}));`),
+  straight('SX32_64', `setReg(cpu, op, <u64>(<i64>load<i32>(${RM})));`),
+  straight('SX16_64', `setReg(cpu, op, <u64>(<i64>load<i16>(${RM})));`),
+  straight('SX8_64', `setReg(cpu, op, <u64>(<i64>load<i8>(${RM})));`),
+  straight('SX16_32', `setReg(cpu, op, <u64>(<u32>(<i32>load<i16>(${RM}))));`),
+  straight('SX8_32', `setReg(cpu, op, <u64>(<u32>(<i32>load<i8>(${RM}))));`),
+  straight('LEA64', 'setReg(cpu, op, effectiveOffset(cpu, op));'),
+  straight('LEA32', 'setReg(cpu, op, effectiveOffset(cpu, op) & 0xffffffff);'),
+  straight('CDQE', 'store<i64>(cpu, <i64>load<i32>(cpu, VCPU_RAX), VCPU_RAX);'),
+  straight('CQO', 'store<i64>(cpu, load<i64>(cpu, VCPU_RAX) >> 63, VCPU_RDX);'),
+  straight('CDQ', 'store<u64>(cpu, <u64>(<u32>(load<i32>(cpu, VCPU_RAX) >> 31)), VCPU_RDX);'),
+];
+
+/** Result of a two-operand operation as an expression that also sets the flags. */
+const RESULTS = {
+  ADD: (width: Width, a: string, b: string) => `add${width}(cpu, ${a}, ${b})`,
+  SUB: (width: Width, a: string, b: string) => `sub${width}(cpu, ${a}, ${b})`,
+  AND: (width: Width, a: string, b: string) => `logic${width}(cpu, ${a} & ${b})`,
+  OR: (width: Width, a: string, b: string) => `logic${width}(cpu, ${a} | ${b})`,
+  XOR: (width: Width, a: string, b: string) => `logic${width}(cpu, ${a} ^ ${b})`,
+} as const;
+type Operation = keyof typeof RESULTS;
+
+const arithmetic: HotCase[] = (Object.keys(RESULTS) as Operation[]).flatMap((operation) =>
+  ([64, 32] as const).flatMap((width) => {
+    const result = RESULTS[operation];
+    const immediate = width === 64 ? I64 : I32;
+    return [
+      straight(`${operation}${width}_RR`, `setRm(cpu, op, ${result(width, `rm${width}(cpu, op)`, `reg${width}(cpu, op)`)});`),
+      straight(`${operation}${width}_RI`, `setRm(cpu, op, ${result(width, `rm${width}(cpu, op)`, immediate)});`),
+      load(`${operation}${width}_RM`, width, `setReg(cpu, op, ${result(width, `reg${width}(cpu, op)`, `load<u${width}>(p)`)});`),
+    ];
+  }),
+);
+
+/** Read-modify-write of memory; what misses the fast path is the row handler's. */
+const updateMemory = (name: string, width: Width, value: string): HotCase =>
+  straight(
+    name,
+    `const va = ${ADDRESS}; const entry = tlbEntry(cpu, va);
+    if (load<u64>(entry, TLB_WRITE) != ((va + ${width / 8 - 1}) & PAGE_MASK)) {
+      status = updateSlow(cpu, op); if (status != NEXT) break; op += OP_BYTES; continue;
+    }
+    const p = <usize>load<u32>(entry, TLB_ADDEND) + <usize>va; store<u${width}>(p, <u${width}>${value});`,
+  );
+
+const updates: HotCase[] = [
+  updateMemory('ADD64_MR', 64, RESULTS.ADD(64, 'load<u64>(p)', 'reg64(cpu, op)')),
+  updateMemory('ADD32_MR', 32, RESULTS.ADD(32, 'load<u32>(p)', 'reg32(cpu, op)')),
+  updateMemory('ADD64_MI', 64, RESULTS.ADD(64, 'load<u64>(p)', I64)),
+  updateMemory('ADD32_MI', 32, RESULTS.ADD(32, 'load<u32>(p)', I32)),
+  updateMemory('SUB64_MI', 64, RESULTS.SUB(64, 'load<u64>(p)', I64)),
+  updateMemory('OR64_MR', 64, RESULTS.OR(64, 'load<u64>(p)', 'reg64(cpu, op)')),
+  updateMemory('OR32_MR', 32, RESULTS.OR(32, 'load<u32>(p)', 'reg32(cpu, op)')),
+  updateMemory('AND64_MR', 64, RESULTS.AND(64, 'load<u64>(p)', 'reg64(cpu, op)')),
+  updateMemory('AND32_MI', 32, RESULTS.AND(32, 'load<u32>(p)', I32)),
+  updateMemory('INC64_M', 64, 'increment64(cpu, load<u64>(p))'),
+  updateMemory('INC32_M', 32, 'increment32(cpu, load<u32>(p))'),
+  updateMemory('DEC32_M', 32, 'decrement32(cpu, load<u32>(p))'),
+];
+
+/** CMP: only the flags. */
+const compare = (name: string, before: string, a: string, b: string, width: Width): HotCase => {
+  const difference = width === 64 ? 'a - b' : `<i64>(<i${width}>(a - b))`;
+  return straight(name, `${before}const a = <i64>${a}; const b = <i64>${b}; setCc(cpu, CC_SUB, a, b, ${difference});`);
+};
+
+const comparisons: HotCase[] = WIDTHS.flatMap((width) => {
+  const load = `load<i${width}>`;
+  const cases = [
+    compare(`CMP${width}_RR`, '', `${load}(${RM})`, `${load}(${REG})`, width),
+    compare(`CMP${width}_RI`, '', `${load}(${RM})`, 'load<i64>(op, OP_IMMEDIATE)', width),
+    compare(`CMP${width}_MI`, readMemory(width), `${load}(p)`, 'load<i64>(op, OP_IMMEDIATE)', width),
+  ];
+  if (width === 16) return cases;
+  return [
+    ...cases,
+    compare(`CMP${width}_RM`, readMemory(width), `${load}(${REG})`, `${load}(p)`, width),
+    compare(`CMP${width}_MR`, readMemory(width), `${load}(p)`, `${load}(${REG})`, width),
+    straight(`TEST${width}_RR`, `setLogic(cpu, <i64>(${load}(${RM}) & ${load}(${REG})));`),
+    straight(`TEST${width}_RI`, `setLogic(cpu, <i64>${load}(${RM}) & load<i64>(op, OP_IMMEDIATE));`),
+    straight(`TEST${width}_MI`, `${readMemory(width)}setLogic(cpu, <i64>${load}(p) & load<i64>(op, OP_IMMEDIATE));`),
+  ];
+});
+
+const increment = (name: string, kind: string, sign: '+' | '-'): HotCase[] => [
+  straight(`${name}64`, `const a = rm64(cpu, op); setCc(cpu, ${kind}, a, <i64>getCarry(cpu), a ${sign} 1); setRm(cpu, op, a ${sign} 1);`),
+  straight(
+    `${name}32`,
+    `const a = rm32(cpu, op); const r = a ${sign} 1;
+    setCc(cpu, ${kind}, <i64>(<i32>a), <i64>getCarry(cpu), <i64>(<i32>r)); setRm(cpu, op, <u64>r);`,
+  ),
+];
+
+/**
+ * Shifts by a constant, already masked and not zero. CC_INC with A = R has OF clear, CC_DEC with A = operand has OF = its sign
+ * when the result is positive: just what SAR and SHR define. SHL comes here only for counts whose OF is undefined.
+ */
+const shifts: HotCase[] = ([64, 32] as const).flatMap((width) => {
+  const bits = width;
+  const wide = (signed: string): string => (width === 64 ? signed : `<i64>(<i32>${signed})`);
+  const value = `const a = rm${width}(cpu, op); const n = <u${width}>load<u8>(op, OP_IMMEDIATE); `;
+  const set = width === 64 ? 'setRm(cpu, op, r);' : 'setRm(cpu, op, <u64>r);';
+  const rotated = (name: string, r: string, carry: string, overflow: string): HotCase =>
+    straight(
+      `${name}${width}_I`,
+      `const r = ${r}; setRm(cpu, op, <u64>r); const carry = <u32>(${carry}); rotateFlags(cpu, carry, ${overflow});`,
+    );
+  const operands = `(rm${width}(cpu, op), <u${width}>load<u8>(op, OP_IMMEDIATE))`;
+  return [
+    straight(`SHL${width}_I`, `${value}const r = a << n; setCc(cpu, CC_INC, ${wide('r')}, <i64>((a >> (${bits} - n)) & 1), ${wide('r')}); ${set}`),
+    straight(`SHR${width}_I`, `${value}const r = a >> n; setCc(cpu, CC_DEC, ${wide('a')}, <i64>((a >> (n - 1)) & 1), ${wide('r')}); ${set}`),
+    straight(
+      `SAR${width}_I`,
+      `const a = <i${width}>rm${width}(cpu, op); const n = <i${width}>load<u8>(op, OP_IMMEDIATE); const r = a >> n;
+      setCc(cpu, CC_INC, <i64>r, <i64>((a >> (n - 1)) & 1), <i64>r); setRm(cpu, op, <u64>(<u${width}>r));`,
+    ),
+    rotated('ROL', `rotl<u${width}>${operands}`, 'r & 1', `<u32>(r >> ${bits - 1}) ^ carry`),
+    rotated('ROR', `rotr<u${width}>${operands}`, `r >> ${bits - 1}`, `(<u32>(r >> ${bits - 2}) & 1) ^ carry`),
+  ];
+});
+
+const others: HotCase[] = [
+  straight('ZERO', 'setLogic(cpu, 0); setRm(cpu, op, 0);'),
+  straight('AND8_RI', `const r = <i32>load<i8>(${RM}) & load<i32>(op, OP_IMMEDIATE); setLogic(cpu, <i64>(<i8>r)); store<u8>(${RM}, <u8>r);`),
+  straight('OR8_RR', `const r = load<u8>(${RM}) | load<u8>(${REG}); setLogic(cpu, <i64>(<i8>r)); store<u8>(${RM}, r);`),
+  ...increment('INC', 'CC_INC', '+'),
+  ...increment('DEC', 'CC_DEC', '-'),
+  straight('NEG64', 'setRm(cpu, op, sub64(cpu, 0, rm64(cpu, op)));'),
+  straight('NEG32', 'setRm(cpu, op, sub32(cpu, 0, rm32(cpu, op)));'),
+  straight('NOT64', 'setRm(cpu, op, ~rm64(cpu, op));'),
+  straight('NOT32', 'setRm(cpu, op, <u64>~rm32(cpu, op));'),
+  straight('IMUL64_RR', 'setReg(cpu, op, multiply64(cpu, <i64>reg64(cpu, op), <i64>rm64(cpu, op)));'),
+  straight('IMUL64_RRI', 'setReg(cpu, op, multiply64(cpu, <i64>rm64(cpu, op), load<i64>(op, OP_IMMEDIATE)));'),
+  straight('IMUL32_RR', `setReg(cpu, op, multiply32(cpu, load<i32>(${REG}), load<i32>(${RM})));`),
+  straight('IMUL32_RRI', `setReg(cpu, op, multiply32(cpu, load<i32>(${RM}), load<i32>(op, OP_IMMEDIATE)));`),
+  straight('SETCC', `store<u8>(${RM}, condition(cpu, <u32>load<u8>(op, OP_AUX)) ? 1 : 0);`),
+  straight('CMOV64_RR', 'if (condition(cpu, <u32>load<u8>(op, OP_AUX))) setReg(cpu, op, rm64(cpu, op));'),
+  straight(
+    'CMOV32_RR',
+    'setReg(cpu, op, condition(cpu, <u32>load<u8>(op, OP_AUX)) ? <u64>rm32(cpu, op) : <u64>reg32(cpu, op));',
+  ),
+];
+
+/** Stores `value` below RSP, or leaves with the fault; then RSP has moved. */
+const push = (value: string): string =>
+  `const rsp = load<u64>(cpu, VCPU_RSP) - 8; status = store64At(cpu, rsp, ${value});
+  if (status != NEXT) { if (status == FAULT) stackFault(cpu); break; }
+  store<u64>(cpu, rsp, VCPU_RSP); `;
+/** `const p`: pointer to the eight bytes at \`rsp\`. */
+const readStack = 'const p = readable(cpu, rsp, 8); if (!p) { status = stackFault(cpu); break; } ';
+const RETURN_ADDRESS = 'page + <u64>load<u16>(op, OP_OFFSET) + <u64>load<u8>(op, OP_LENGTH)';
+const refuse = (address: string): string => `if (!isCanonical(${address})) { status = raise(cpu, VECTOR_GP, 0); break; } `;
+
+const stack: HotCase[] = [
+  straight('PUSH64', push('rm64(cpu, op)')),
+  straight('PUSH_I', push(I64)),
+  straight(
+    'POP64',
+    `const rsp = load<u64>(cpu, VCPU_RSP); ${readStack}
+    const value = load<u64>(p); store<u64>(cpu, rsp + 8, VCPU_RSP); setRm(cpu, op, value);`,
+  ),
+  straight(
+    'LEAVE',
+    `const rsp = load<u64>(cpu, VCPU_RBP); ${readStack}
+    const value = load<u64>(p); store<u64>(cpu, rsp + 8, VCPU_RSP); store<u64>(cpu, value, VCPU_RBP);`,
+  ),
+];
+
+const transfers: HotCase[] = [
+  leaving('JMP', 'status = BRANCH; break;'),
+  leaving('CALL', `${push(RETURN_ADDRESS)}status = BRANCH; break;`),
+  leaving('JMP_R', `const to = rm64(cpu, op); ${refuse('to')}target = to; status = JUMP; break;`),
+  leaving('JMP_M', `${readMemory(64)}const to = load<u64>(p); ${refuse('to')}target = to; status = JUMP; break;`),
+  leaving('CALL_R', `const to = rm64(cpu, op); ${refuse('to')}${push(RETURN_ADDRESS)}target = to; status = JUMP; break;`),
+  leaving('CALL_M', `${readMemory(64)}const to = load<u64>(p); ${refuse('to')}${push(RETURN_ADDRESS)}target = to; status = JUMP; break;`),
+  leaving(
+    'RET',
+    `const rsp = load<u64>(cpu, VCPU_RSP); ${readStack}const to = load<u64>(p); ${refuse('to')}
+    store<u64>(cpu, rsp + 8 + <u64>load<u16>(op, OP_IMMEDIATE), VCPU_RSP); target = to; status = JUMP; break;`,
+  ),
+];
+
+const RESULT = 'load<i64>(cpu, VCPU_CC_R)';
+const between = (type: 'u64' | 'i64', operator: string): string =>
+  `load<${type}>(cpu, VCPU_CC_A) ${operator} load<${type}>(cpu, VCPU_CC_B)`;
+
+/** Conditional branches by what is known of the flags: of any lazy kind, behind a subtraction, or nothing. */
+const conditions: Record<string, string> = {
+  JZ: `${RESULT} == 0`,
+  JNZ: `${RESULT} != 0`,
+  JS: `${RESULT} < 0`,
+  JNS: `${RESULT} >= 0`,
+  JLE0: `${RESULT} <= 0`,
+  JG0: `${RESULT} > 0`,
+  JB_SUB: between('u64', '<'),
+  JAE_SUB: between('u64', '>='),
+  JBE_SUB: between('u64', '<='),
+  JA_SUB: between('u64', '>'),
+  JL_SUB: between('i64', '<'),
+  JGE_SUB: between('i64', '>='),
+  JLE_SUB: between('i64', '<='),
+  JG_SUB: between('i64', '>'),
+  JCC: 'condition(cpu, <u32>load<u8>(op, OP_AUX))',
+};
+
+const branches = Object.entries(conditions).map(([name, holds]) =>
+  leaving(name, `if (!(${holds})) { op += OP_BYTES; continue; } status = BRANCH; break;`),
+);
+
+export const hotCases: readonly HotCase[] = [
+  ...moves,
+  ...arithmetic,
+  ...updates,
+  ...comparisons,
+  ...shifts,
+  ...others,
+  ...stack,
+  ...transfers,
+  ...branches,
+];
