@@ -99,6 +99,11 @@ export function currentRunState(target: usize, destination: usize): void {
   if (entry && time > entry) store<i64>(slot, load<i64>(slot) + time - entry);
 }
 
+/** Keeps the plain stores before and after it in order: any atomic read-modify-write does. */
+function barrier(cpu: usize): void {
+  atomic.or<u32>(cpu, 0, PV_WAITING);
+}
+
 /** Copies the record to where the guest wants it, through the kernel's tables whatever the mode; false = cannot be written. */
 export function publishRunState(cpu: usize): bool {
   const area = load<u64>(cpu, PV_RUNSTATE_AREA);
@@ -112,10 +117,10 @@ export function publishRunState(cpu: usize): bool {
     const entry = load<u64>(copy, RUNSTATE_state_entry_time);
     store<u64>(copy, entry | UPDATE_FLAG, RUNSTATE_state_entry_time);
     written = copyToGuest(cpu, area + RUNSTATE_state_entry_time, copy + RUNSTATE_state_entry_time, 8);
-    atomic.fence();
+    barrier(cpu);
     written = written && copyToGuest(cpu, area, copy, RUNSTATE_BYTES);
     store<u64>(copy, entry, RUNSTATE_state_entry_time);
-    atomic.fence();
+    barrier(cpu);
     written = written && copyToGuest(cpu, area + RUNSTATE_state_entry_time, copy + RUNSTATE_state_entry_time, 8);
   } else {
     written = copyToGuest(cpu, area, copy, RUNSTATE_BYTES);

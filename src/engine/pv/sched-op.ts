@@ -71,8 +71,8 @@ export function schedOp(cpu: usize, command: u32, argument: u64): i64 {
 
 /** Unmasks events and sleeps until one is pending. The runner samples the doorbell before it looks, so no wake-up is lost. */
 function block(cpu: usize): i64 {
-  store<u8>(<usize>load<u32>(cpu, PV_VCPU_INFO), 0, VCPU_INFO_evtchn_upcall_mask);
-  atomic.fence();
+  // An atomic store, so that it comes before the look at the pending flag.
+  atomic.store<u8>(<usize>load<u32>(cpu, PV_VCPU_INFO), 0, VCPU_INFO_evtchn_upcall_mask);
   if (eventDeliverable(cpu)) return 0;
   atomic.store<u32>(cpu, PV_WAITING_BLOCK, PV_WAITING);
   leaveAfter(EXIT_BLOCK, 0);
