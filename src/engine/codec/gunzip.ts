@@ -19,7 +19,7 @@ export interface ByteTransform {
   };
   readonly writable: {
     getWriter(): {
-      write(piece: Uint8Array): Promise<void>;
+      write(piece: Uint8Array<ArrayBuffer>): Promise<void>;
       close(): Promise<void>;
       abort(): Promise<void>;
     };

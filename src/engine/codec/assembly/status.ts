@@ -1,0 +1,23 @@
+/**
+ * What the XZ decoder returns, as seen from both sides: the file is in the common subset of AssemblyScript and TypeScript.
+ */
+export const XZ_OK = 0;
+/** The input ends before the stream does. */
+export const XZ_CUT_OFF = 1;
+export const XZ_NOT_XZ = 2;
+/** A header, index or footer contradicts itself or its CRC. */
+export const XZ_BAD_HEADER = 3;
+/** A check type, filter or option this decoder does not have. */
+export const XZ_UNSUPPORTED_FILTER = 4;
+export const XZ_UNSUPPORTED_CHECK = 5;
+/** The compressed data makes no sense. */
+export const XZ_BAD_DATA = 6;
+/** The bytes made do not have the checksum stated. */
+export const XZ_BAD_CHECK = 7;
+export const XZ_TOO_LONG = 8;
+export const XZ_TOO_SHORT = 9;
+/** The index does not list the blocks that came. */
+export const XZ_BAD_INDEX = 10;
+
+/** Bytes after input and output that the decoder may read or write beyond their ends. */
+export const XZ_SLACK_BYTES = 64;
