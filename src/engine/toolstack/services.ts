@@ -59,6 +59,15 @@ export function sleep(clock: Clock, delayMs: number, cancellation: Cancellation)
   });
 }
 
+/** What `work` gives, or Interrupted as soon as it is cancelled; the work itself goes on unheard. */
+export function unlessCancelled<T>(work: Promise<T>, cancellation: Cancellation | undefined): Promise<T> {
+  if (cancellation === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const forget = cancellation.onCancel(() => reject(new Interrupted()));
+    work.then(resolve, reject).finally(forget);
+  });
+}
+
 /** Thrown out of a command that was called off. */
 export class Interrupted extends Error {
   constructor() {

@@ -1,0 +1,65 @@
+/** xend's log file, in the layout of the 3.0 tools, turned over when it reaches 1 MB. */
+import type { FileSystem } from '../../storage/file-system.ts';
+import { encodeUtf8 } from '../../storage/utf8.ts';
+import type { Clock } from '../services.ts';
+
+export const XEND_LOG = '/var/log/xend.log';
+const ROTATE_AT_BYTES = 1_000_000;
+const OLD_FILES = 5;
+
+export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
+
+export class XendLog {
+  private readonly _files: FileSystem;
+  private readonly _clock: Clock;
+
+  constructor(files: FileSystem, clock: Clock) {
+    this._files = files;
+    this._clock = clock;
+  }
+
+  /** Never fails: a full file system must not keep a domain from being cleaned up. */
+  write(level: LogLevel, text: string, part = 'XendDomainInfo'): void {
+    const line = `[${formatLogTime(this._clock.nowMs())} xend.${part}] ${level} (${part}) ${text.replaceAll('\n', ' ')}\n`;
+    try {
+      this._files.makeDirectory('/var/log', { recursive: true });
+      this._rotate();
+      this._files.appendFile(XEND_LOG, encodeUtf8(line));
+    } catch {
+      return;
+    }
+  }
+
+  private _rotate(): void {
+    if (!this._files.exists(XEND_LOG) || this._files.stat(XEND_LOG).sizeBytes < ROTATE_AT_BYTES) return;
+    for (let number = OLD_FILES - 1; number >= 0; number--) {
+      const from = number === 0 ? XEND_LOG : `${XEND_LOG}.${number}`;
+      if (this._files.exists(from)) this._files.move(from, `${XEND_LOG}.${number + 1}`);
+    }
+  }
+}
+
+/** "2005-12-06 13:02:01", UTC. */
+export function formatLogTime(timeMs: number): string {
+  const total = Math.floor(timeMs / 1000);
+  const { year, month, day } = civilDate(Math.floor(total / 86400));
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const clock = [Math.floor(total / 3600) % 24, Math.floor(total / 60) % 60, total % 60].map(two).join(':');
+  return `${year}-${two(month)}-${two(day)} ${clock}`;
+}
+
+/** Gregorian date of a day counted from 1970-01-01, by eras of 400 years that begin in March. */
+export function civilDate(days: number): { year: number; month: number; day: number } {
+  const shifted = days + 719468;
+  const era = Math.floor(shifted / 146097);
+  const dayOfEra = shifted - era * 146097;
+  const yearOfEra = Math.floor((dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36524) - Math.floor(dayOfEra / 146096)) / 365);
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const monthFromMarch = Math.floor((5 * dayOfYear + 2) / 153);
+  const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9;
+  return {
+    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
+    month,
+    day: dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1,
+  };
+}
