@@ -6,8 +6,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { HLT } from '../../src/engine/cpu/testing/address-map.ts';
-import { formsOf } from '../../src/engine/cpu/testing/forms.ts';
+import { formsOf, mnemonicOf } from '../../src/engine/cpu/testing/forms.ts';
 import { DIGEST_START, digestInput, prepareInput } from '../../src/engine/cpu/testing/input.ts';
+import { FX_FCW, FX_FSW, readU16 } from '../../src/engine/cpu/testing/machine-state.ts';
 import { Random } from '../../src/engine/cpu/testing/random.ts';
 import { type FormVectors, type VectorFile, encodeVectors } from '../../src/engine/cpu/testing/vectors.ts';
 import type { Row } from '../../src/engine/cpu/table/row.ts';
@@ -15,6 +16,7 @@ import { type EncodingDraft, SlotAllocator, draftForm } from './cases.ts';
 import { NativeMachine, type NativeTest } from './native.ts';
 import { outcomeOf } from './outcome.ts';
 import { isNative } from './scope.ts';
+import { undefinedFlagsAfter, undefinedStatusAfter } from './undefined.ts';
 
 /** Seed of a form: its own key, so that a new row does not change the vectors of the others. */
 function seedOf(key: string): number {
@@ -69,7 +71,15 @@ export function runDrafts(machine: NativeMachine, drafts: readonly KeyedDrafts[]
         const result = results[next];
         next++;
         if (native === undefined || result === undefined) throw new Error('fewer results than tests');
-        return { ...test, outcome: outcomeOf(native, result, HLT) };
+        const control = readU16(result.state.fx, FX_FCW);
+        const status = readU16(result.state.fx, FX_FSW);
+        const mnemonic = mnemonicOf(key);
+        return {
+          ...test,
+          undefinedFlags: test.undefinedFlags | undefinedFlagsAfter(mnemonic, control, status),
+          undefinedStatus: test.undefinedStatus | undefinedStatusAfter(mnemonic, control, status),
+          outcome: outcomeOf(native, result, HLT),
+        };
       }),
     })),
   }));

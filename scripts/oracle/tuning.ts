@@ -5,7 +5,7 @@
 import { D0, GUARD } from '../../src/engine/cpu/testing/address-map.ts';
 import { type Form, isString, rmOperand } from '../../src/engine/cpu/testing/forms.ts';
 import { RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP } from '../../src/engine/cpu/testing/machine-state.ts';
-import { FLAG_DF, FX_FCW, FX_FSW, FX_MXCSR, writeU16, writeU32, writeU64 } from '../../src/engine/cpu/testing/machine-state.ts';
+import { FLAG_DF, FX_FCW, FX_FSW, FX_MXCSR, FX_ST, readU16, writeU16, writeU32, writeU64 } from '../../src/engine/cpu/testing/machine-state.ts';
 import { fillValues } from '../../src/engine/cpu/testing/values.ts';
 import { OVERRIDE_RFLAGS } from '../../src/engine/cpu/testing/vectors.ts';
 import { type Draft, patch, setRegister } from './cases.ts';
@@ -368,6 +368,7 @@ function tuneX87(draft: Draft): boolean {
     draft.patches.push({ address: FX_FSW, length: 2, content: word });
     state.fx.set(word, FX_FSW);
   }
+  if (name === 'f2xm1' || name === 'fyl2xp1') limitArgument(draft);
   if (draft.target === null) return true;
   if (name === 'fldcw') {
     const word = new Uint8Array(2);
@@ -377,6 +378,16 @@ function tuneX87(draft: Draft): boolean {
     patch(draft, draft.target, memoryBytes(form), environmentImage(draft));
   } else if (/^fxrstor/.test(name)) return tuneStateLoad(draft);
   return true;
+}
+
+/** F2XM1 and FYL2XP1 are defined for small arguments only: a larger one gets an exponent in the range. */
+function limitArgument(draft: Draft): void {
+  const at = FX_ST + 8;
+  const exponent = readU16(draft.state.fx, at);
+  if ((exponent & 0x7fff) < 0x3ffd) return;
+  const bytes = new Uint8Array(2);
+  writeU16(bytes, 0, (exponent & 0x8000) | (0x3ffc - draft.random.below(40)));
+  draft.patches.push({ address: at, length: 2, content: bytes });
 }
 
 /** A well-formed environment, and register values for FRSTOR. */

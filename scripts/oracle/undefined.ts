@@ -113,9 +113,29 @@ export function undefinedStatus(mnemonic: string): number {
   // All four: state loads define them, these leave them.
   if (/^(fldcw|fnstcw|fstcw|fnstenv|fnstsw|fnclex|fclex|fnop|ffree|ffreep)$/.test(name)) return C0 | C1 | C2 | C3;
   if (/^(fldenv|frstor|fninit|fnsave|fxam)/.test(name)) return 0;
+  // C1: cleared on Intel, left alone by the host (SDM Vol. 2A, FCOMI; its value after FCMOVcc is given for a stack fault only).
+  if (/^fu?comip?$/.test(name)) return C1;
+  if (name.startsWith('fcmov')) return C0 | C1 | C2 | C3;
   if (/^(fcom|fucom|ficom|ftst)/.test(name)) return 0;
   if (/^(fprem|fprem1)$/.test(name)) return 0;
   // C2 says whether the argument was in range.
   if (/^(fptan|fsin|fcos|fsincos)$/.test(name)) return C0 | C3;
   return C0 | C2 | C3;
+}
+
+/**
+ * Status bits left undefined because of what happened: condition codes after an invalid operation. Compares set them although the
+ * exception is unmasked on the host, the manual says they do not (SDM Vol. 2A, FCOM).
+ */
+export function undefinedStatusAfter(mnemonic: string, control: number, status: number): number {
+  const invalid = (status & 1) !== 0;
+  if (!invalid) return 0;
+  if (/^f(u|i)?comp?p?[235]?$|^ftst$/.test(mnemonic)) return (control & 1) === 0 ? C0 | C2 | C3 : 0;
+  if (/^(fprem|fprem1|fptan|fsin|fcos|fsincos)$/.test(mnemonic)) return C0 | C1 | C2 | C3;
+  return 0;
+}
+
+/** The same for the arithmetic flags: FCOMI leaves them alone when the exception is unmasked, the host sets them (SDM Vol. 2A, FCOMI). */
+export function undefinedFlagsAfter(mnemonic: string, control: number, status: number): number {
+  return /^fu?comip?$/.test(mnemonic) && (status & 1) !== 0 && (control & 1) === 0 ? ARITHMETIC_FLAGS : 0;
 }

@@ -92,9 +92,15 @@ function faultText(fault: Fault | null): string {
   return `vector ${fault.vector} error ${hex(fault.error)}${fault.vector === 14 ? ` at ${hex(fault.address)}` : ''}`;
 }
 
-function sameFault(actual: Fault | null, expected: Fault | null): boolean {
+/** Saved states are larger than one access; which byte of the missing page CR2 names is then up to the CPU. */
+const STATE_IMAGES = /^(fxsave|fxrstor|fnsave|frstor|fnstenv|fldenv)/;
+
+function sameFault(mnemonic: string, actual: Fault | null, expected: Fault | null): boolean {
   if (actual === null || expected === null) return actual === expected;
-  return actual.vector === expected.vector && actual.error === expected.error && (expected.vector !== 14 || actual.address === expected.address);
+  if (actual.vector !== expected.vector || actual.error !== expected.error) return false;
+  if (expected.vector !== 14) return true;
+  if (STATE_IMAGES.test(mnemonic)) return actual.address >> 12n === expected.address >> 12n;
+  return actual.address === expected.address;
 }
 
 /** Exceptions a transcendental may or may not raise besides its result: precision, underflow, and C1 that says how it rounded. */
@@ -114,7 +120,7 @@ export function differences(
 ): string[] {
   const found: string[] = [];
   const expected = expectedState(input, test, end);
-  if (!sameFault(actual.fault, test.outcome.fault)) found.push(`fault: ${faultText(actual.fault)}, expected ${faultText(test.outcome.fault)}`);
+  if (!sameFault(mnemonic, actual.fault, test.outcome.fault)) found.push(`fault: ${faultText(actual.fault)}, expected ${faultText(test.outcome.fault)}`);
   if (actual.state.rip !== expected.rip) found.push(`rip: ${hex(actual.state.rip)}, expected ${hex(expected.rip)}`);
   const flagsMask = ~(test.undefinedFlags & ARITHMETIC_FLAGS);
   const flagsDifference = (actual.state.rflags ^ expected.rflags) & flagsMask;

@@ -118,3 +118,9 @@ export function formsOf(row: Row): Form[] {
   }
   return forms;
 }
+
+/** Mnemonic in a form's key: the word before the operands. */
+export function mnemonicOf(key: string): string {
+  const row = key.split(' | ')[0] ?? '';
+  return /([a-z][a-z0-9]+)(?: [^ ]*)?$/.exec(row)?.[1] ?? '';
+}

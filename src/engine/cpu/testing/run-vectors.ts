@@ -6,6 +6,7 @@ import { EXIT_EXCEPTION } from '../layout.ts';
 import { CODE_ADDRESS, CODE_PAGES, DATA_PAGES, HLT, dataOffset } from './address-map.ts';
 import { type CoreOutcome, differences } from './compare.ts';
 import { CoreFixture } from './fixture.ts';
+import { mnemonicOf } from './forms.ts';
 import { DIGEST_START, type PreparedInput, basePages, digestInput, prepareInput } from './input.ts';
 import type { Fault } from './machine-state.ts';
 import { type Case, type Encoding, type VectorFile, decodeVectors } from './vectors.ts';
@@ -108,12 +109,6 @@ export interface VectorReport {
   readonly failures: readonly Failure[];
   /** False when today's inputs are not those that the vectors were made of. */
   readonly sameInputs: boolean;
-}
-
-/** Mnemonic in a form's key: the word before the operands. */
-function mnemonicOf(key: string): string {
-  const row = key.split(' | ')[0] ?? '';
-  return /([a-z][a-z0-9]+)(?: [^ ]*)?$/.exec(row)?.[1] ?? '';
 }
 
 /** `accept` chooses forms by key. */
