@@ -107,38 +107,38 @@ describe('introduction and release', () => {
     const { server, dom0, connect, scheduler } = bench();
     const guest = connect(1);
     const other = connect(2);
-    dom0.write('/shared/for1', 'v');
-    dom0.setPermissions('/shared/for1', [
+    dom0.write('/common/for1', 'v');
+    dom0.setPermissions('/common/for1', [
       { domid: 0, access: 'n' },
       { domid: 1, access: 'b' },
     ]);
-    expect(guest.ask(XS_WRITE, '/shared/for1/mine\0x')).toEqual(['WRITE (OK )']);
-    guest.ask(XS_WATCH, '/shared\0w\0');
+    expect(guest.ask(XS_WRITE, '/common/for1/mine\0x')).toEqual(['WRITE (OK )']);
+    guest.ask(XS_WATCH, '/common\0w\0');
     guest.ask(XS_TRANSACTION_START, '\0');
     const events: string[] = [];
-    dom0.watch('/shared', 't', (path) => events.push(path));
+    dom0.watch('/common', 't', (path) => events.push(path));
     other.ask(XS_WATCH, '/local/domain/1\0w\0');
     scheduler.run();
     events.length = 0;
     server.release(1);
     scheduler.run();
-    expect(dom0.exists('/shared/for1')).toBe(true);
-    expect(dom0.exists('/shared/for1/mine')).toBe(false);
+    expect(dom0.exists('/common/for1')).toBe(true);
+    expect(dom0.exists('/common/for1/mine')).toBe(false);
     expect(dom0.exists('/local/domain/1')).toBe(false);
-    expect(dom0.getPermissions('/shared/for1')).toEqual([{ domid: 0, access: 'n' }]);
-    expect(events).toEqual(['/shared/for1/mine']);
+    expect(dom0.getPermissions('/common/for1')).toEqual([{ domid: 0, access: 'n' }]);
+    expect(events).toEqual(['/common/for1/mine']);
     expect(() => server.control(['quota', '1'])).toThrow('ENOENT');
     // The old ring is dead.
     const before = guest.notifications;
     guest.setWord(XENSTORE_REQ_PROD, guest.word(XENSTORE_REQ_PROD) + 16);
     guest.kick();
-    dom0.write('/shared/for1', 'again');
+    dom0.write('/common/for1', 'again');
     scheduler.run();
     expect(guest.notifications).toBe(before);
     expect(server.isIntroduced(1)).toBe(false);
     // A later domain of that number starts from nothing.
     const next = connect(1);
-    expect(next.ask(XS_READ, '/shared/for1\0')).toEqual(['ERROR (EACCES )']);
+    expect(next.ask(XS_READ, '/common/for1\0')).toEqual(['ERROR (EACCES )']);
     expect(next.ask(XS_TRANSACTION_START, '\0')).toEqual(['TRANSACTION_START (1 )']);
   });
 

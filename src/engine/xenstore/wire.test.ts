@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { XS_READ, XS_WRITE } from '../abi/xs-wire.ts';
 import { SeededRandom } from './testing/random.ts';
-import { bytesFromByteString } from './text.ts';
+import { byteStringFrom, bytesFromByteString } from './text.ts';
 import type { Message } from './wire.ts';
 import { MessageParser, onlyString, serializeMessage, stringAndBytes, terminatedStrings } from './wire.ts';
 
@@ -25,17 +25,19 @@ describe('MessageParser', () => {
     const sent = [message('path\0value'), message(''), message('x'.repeat(4096)), { ...message('tool\0'), type: XS_READ }];
     const stream = Uint8Array.from(sent.flatMap((each) => [...serializeMessage(each)]));
     const random = new SeededRandom(1);
-    for (let round = 0; round < 50; round++) {
+    for (let round = 0; round < 20; round++) {
       const parser = new MessageParser();
       const found: Message[] = [];
       for (let at = 0; at < stream.length;) {
-        expect(parser.wantedBytes).toBeGreaterThan(0);
-        const length = Math.min(1 + random.below(round < 25 ? 5 : 3000), parser.wantedBytes, stream.length - at);
+        if (parser.wantedBytes === 0) throw new Error('nothing is wanted');
+        const length = Math.min(1 + random.below(round < 10 ? 5 : 3000), parser.wantedBytes, stream.length - at);
         const step = parser.push(stream.subarray(at, at + length));
         at += length;
         if (step.kind === 'message') found.push(step.message);
       }
-      expect(found).toEqual(sent);
+      const again = Uint8Array.from(found.flatMap((each) => [...serializeMessage(each)]));
+      expect(found).toHaveLength(sent.length);
+      expect(byteStringFrom(again) === byteStringFrom(stream)).toBe(true);
       expect(parser.wantedBytes).toBe(16);
     }
   });
