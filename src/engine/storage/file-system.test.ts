@@ -34,7 +34,13 @@ describe('FileSystem', () => {
   });
 
   it('reads through symbolic links and ".."', async () => {
-    for (const path of ['/etc/xen/demo', '/root/configs/demo', '/root/link', '/root/../etc/./xen//demo', '/root/configs/../xen/demo'])
+    for (const path of [
+      '/etc/xen/demo',
+      '/root/configs/demo',
+      '/root/link',
+      '/root/../etc/./xen//demo',
+      '/root/configs/../xen/demo',
+    ])
       expect(await text(fs, path)).toBe('memory = 64\n');
     expect(fs.realPath('/root/configs/demo')).toBe('/etc/xen/demo');
     expect(fs.lstat('/root/link').kind).toBe('symlink');
@@ -58,7 +64,7 @@ describe('FileSystem', () => {
     ['a NUL in a path', (f) => f.stat('/a\0b'), "EINVAL: invalid argument, stat '/a\0b'"],
   ];
   it.each(failures)('refuses %s', (_what, run, message) => {
-    expect(() => run(fs)).toThrow(new FileSystemError('EIO', '', '').constructor as typeof FileSystemError);
+    expect(() => run(fs)).toThrow(FileSystemError);
     expect(() => run(fs)).toThrow(message);
   });
 

@@ -415,8 +415,7 @@ export class FileSystem {
 
   private _isInside(directory: DirectoryInode, ancestor: DirectoryInode): boolean {
     if (directory === ancestor) return true;
-    for (const entry of ancestor.entries.values())
-      if (entry.kind === 'directory' && this._isInside(directory, entry)) return true;
+    for (const entry of ancestor.entries.values()) if (entry.kind === 'directory' && this._isInside(directory, entry)) return true;
     return false;
   }
 

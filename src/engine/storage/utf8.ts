@@ -35,14 +35,15 @@ const SMALLEST = [0, 0x80, 0x800, 0x10000] as const;
 export function decodeUtf8(bytes: Uint8Array): string {
   let text = '';
   let pieces: number[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const first = bytes[at++] ?? 0;
     let code = first;
     if (first >= 0x80) {
       const following = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
       code = first & (0x3f >> following);
       let taken = 0;
-      while (taken < following && ((bytes[at + taken] ?? 0) & 0xc0) === 0x80) code = (code << 6) | ((bytes[at + taken++] ?? 0) & 0x3f);
+      while (taken < following && ((bytes[at + taken] ?? 0) & 0xc0) === 0x80)
+        code = (code << 6) | ((bytes[at + taken++] ?? 0) & 0x3f);
       const valid =
         first >= 0xc2 &&
         first < 0xf5 &&

@@ -45,7 +45,9 @@ describe('layout', () => {
   });
 
   it('keeps a list of lists at its head', () => {
-    const text = ['(0', '    ((backend-id 0)', ...[1, 2, 3].map((n) => `        (name${n} ${'x'.repeat(20)})`), '    )', ')'].join('\n');
+    const text = ['(0', '    ((backend-id 0)', ...[1, 2, 3].map((n) => `        (name${n} ${'x'.repeat(20)})`), '    )', ')'].join(
+      '\n',
+    );
     expect(prettySxp(parseSxp(text)[0] ?? '')).toBe(text);
   });
 });

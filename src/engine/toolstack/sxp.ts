@@ -108,7 +108,9 @@ export function parseSxp(text: string): Sxp[] {
 
 /** The lists in `sxp` that begin with `name`. */
 export function childrenOf(sxp: Sxp, name: string): readonly (readonly Sxp[])[] {
-  return typeof sxp === 'string' ? [] : sxp.filter((element): element is readonly Sxp[] => typeof element !== 'string' && element[0] === name);
+  return typeof sxp === 'string'
+    ? []
+    : sxp.filter((element): element is readonly Sxp[] => typeof element !== 'string' && element[0] === name);
 }
 
 /** The text of (name text), undefined when there is no such list, '' for (name). */

@@ -46,7 +46,8 @@ export function limitMemory(): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method
   const grow = prototype.grow;
   prototype.grow = function (this: WebAssembly.Memory, pages: number): number {
-    if (this.buffer.byteLength + pages * 65536 > MEMORY_CEILING_BYTES) throw new RangeError('configuration scripts may use 128 MiB');
+    if (this.buffer.byteLength + pages * 65536 > MEMORY_CEILING_BYTES)
+      throw new RangeError('configuration scripts may use 128 MiB');
     return grow.call(this, pages);
   };
 }

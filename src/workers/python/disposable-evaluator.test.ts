@@ -79,7 +79,8 @@ describe('configuration scripts', { timeout: 60_000 }, () => {
 
   it('find name=value words as texts, their file, and files beside them', async () => {
     const files = { '/etc/xen/common': new TextEncoder().encode('shared = "x" * 3\nprint shared\n') };
-    const source = 'execfile("common")\nkernel = shared + xm_file\nmemory = int(mem) * 2\nlength = len(open("/etc/xen/common").read())\n';
+    const source =
+      'execfile("common")\nkernel = shared + xm_file\nmemory = int(mem) * 2\nlength = len(open("/etc/xen/common").read())\n';
     const found = await values(source, { assignments: { mem: '32' }, files });
     expect(found).toMatchObject({ kernel: 'xxx/etc/xen/test', memory: 64, length: 30 });
   });
@@ -121,7 +122,10 @@ describe('configuration scripts', { timeout: 60_000 }, () => {
   });
 
   it('survive recursion and greed as errors of the script', async () => {
-    expect(await run('def f(): return f()\nf()\n')).toMatchObject({ kind: 'error', message: expect.stringMatching(/RuntimeError/) as string });
+    expect(await run('def f(): return f()\nf()\n')).toMatchObject({
+      kind: 'error',
+      message: expect.stringMatching(/RuntimeError/) as string,
+    });
     expect(await run('hoard = []\nwhile True: hoard.append("x" * 1000000)\n')).toMatchObject({
       kind: 'error',
       message: expect.stringMatching(/MemoryError/) as string,

@@ -1,10 +1,10 @@
 /** Runs one configuration script in a freshly loaded MicroPython. One script an interpreter: it keeps its globals. */
-import { loadMicroPython } from '@micropython/micropython-webassembly-pyscript';
-import type { MicroPython } from '@micropython/micropython-webassembly-pyscript';
 import { modernisePython } from '../../engine/toolstack/configuration/python-two.ts';
 import type { ScriptOutcome, ScriptRequest } from '../../engine/toolstack/configuration/script.ts';
 import { confineScripts, limitMemory } from './confinement.ts';
 import { DRIVER } from './driver.ts';
+import { loadMicroPython } from './micropython.ts';
+import type { MicroPython } from './micropython.ts';
 
 const HEAP_BYTES = 4 * 1024 * 1024;
 const MAX_OUTPUT_BYTES = 64 * 1024;
@@ -44,7 +44,13 @@ export class Interpreter {
       const modernise: unknown = modernisePython;
       python.globals.set('_modernise', modernise);
       const run = python.globals.get('_run') as (...args: unknown[]) => unknown;
-      const result = run(request.path, modernisePython(request.source), JSON.stringify(request.assignments), request.directory, request.help);
+      const result = run(
+        request.path,
+        modernisePython(request.source),
+        JSON.stringify(request.assignments),
+        request.directory,
+        request.help,
+      );
       if (typeof result !== 'string') throw new TypeError('the script driver returned no text');
       if (result.length > MAX_RESULT_LENGTH) return this._failed('the variables of the script hold more than 1 MiB');
       outcome = JSON.parse(result);

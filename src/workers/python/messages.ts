@@ -1,7 +1,8 @@
 /** What passes between dom0 and the thread that runs one configuration script. */
 import type { ScriptOutcome, ScriptRequest } from '../../engine/toolstack/configuration/script.ts';
 
-export type ToScriptWorker = { readonly kind: 'load'; readonly wasmUrl: string | undefined } | { readonly kind: 'run'; readonly request: ScriptRequest };
+export type ToScriptWorker =
+  { readonly kind: 'load'; readonly wasmUrl: string | undefined } | { readonly kind: 'run'; readonly request: ScriptRequest };
 
 export type FromScriptWorker =
   | { readonly kind: 'ready' }

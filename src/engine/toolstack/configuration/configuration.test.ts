@@ -15,7 +15,8 @@ const settings = (script: Record<string, ScriptValue>, ...words: string[]) =>
     script,
     words.map((word) => parseAssignment(word)).filter((assignment): assignment is Assignment => assignment !== undefined),
   );
-const make = (script: Record<string, ScriptValue>, ...words: string[]) => vmSxp(settings({ kernel: KERNEL, name: 'vm', ...script }, ...words));
+const make = (script: Record<string, ScriptValue>, ...words: string[]) =>
+  vmSxp(settings({ kernel: KERNEL, name: 'vm', ...script }, ...words));
 const configure = (script: Record<string, ScriptValue>, ...words: string[]) => domainConfiguration(make(script, ...words));
 
 describe('(vm ...)', () => {

@@ -44,7 +44,8 @@ export function checkName(name: string): void {
 
 /** Throws XendError with the sentence for the user. */
 export function domainConfiguration(vm: Sxp): DomainConfiguration {
-  if (typeof vm === 'string' || (vm[0] !== 'vm' && vm[0] !== 'domain')) throw new XendError('Not a domain configuration: (vm ...) expected');
+  if (typeof vm === 'string' || (vm[0] !== 'vm' && vm[0] !== 'domain'))
+    throw new XendError('Not a domain configuration: (vm ...) expected');
   const name = textOf(vm, 'name') ?? '';
   checkName(name);
   const uuidText = textOf(vm, 'uuid');
@@ -102,7 +103,8 @@ function whole(vm: Sxp, name: string, preset: number, lowest: number, highest: n
   const text = textOf(vm, name);
   if (text === undefined) return preset;
   const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= lowest && value <= highest)) throw new XendError(`Invalid value for ${name}: ${text} (allowed: ${lowest} to ${highest})`);
+  if (!(value >= lowest && value <= highest))
+    throw new XendError(`Invalid value for ${name}: ${text} (allowed: ${lowest} to ${highest})`);
   return value;
 }
 
@@ -135,8 +137,11 @@ function refuseDevices(devices: readonly (readonly Sxp[])[]): void {
   for (const device of devices) {
     const kind = classOf(device);
     if (isDisk(device))
-      throw new XendError('disk= is not supported yet: this machine has no block back end. Remove disk= and run the guest from its ramdisk.');
-    if (kind === 'vif') throw new XendError('vif= is not supported yet: this machine has no network back end. Remove vif= (and nics=).');
+      throw new XendError(
+        'disk= is not supported yet: this machine has no block back end. Remove disk= and run the guest from its ramdisk.',
+      );
+    if (kind === 'vif')
+      throw new XendError('vif= is not supported yet: this machine has no network back end. Remove vif= (and nics=).');
     throw new XendError(`Devices of class '${kind}' are not supported.`);
   }
 }

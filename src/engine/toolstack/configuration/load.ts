@@ -74,7 +74,9 @@ export async function runConfiguration(
     case 'error': {
       if (outcome.line === undefined) throw new XendError(`Errors were found while processing ${run.shownAs}: ${outcome.message}`);
       const text = source.split('\n')[outcome.line - 1] ?? '';
-      throw new XendError(`Errors were found at line ${outcome.line} while processing ${run.shownAs}:\t${text.trim()}  (${outcome.message})`);
+      throw new XendError(
+        `Errors were found at line ${outcome.line} while processing ${run.shownAs}:\t${text.trim()}  (${outcome.message})`,
+      );
     }
   }
 }

@@ -5,7 +5,7 @@ const rows: [what: string, two: string, three: string][] = [
   ['print of a text', 'print "a"', 'print("a")'],
   ['print of several', 'print "a", b', 'print("a", b)'],
   ['print with nothing', 'print', 'print()'],
-  ['print without line end', 'print "a",', "print(\"a\", end=' ')"],
+  ['print without line end', 'print "a",', 'print("a", end=\' \')'],
   ['print to a file', 'print >>sys.stderr, "a", 1', 'print("a", 1, file=sys.stderr)'],
   ['print of a formatted text', 'print "%d" % (3,)', 'print("%d" % (3,))'],
   ['print in brackets, formatted', 'print ("%d") % 3', 'print(("%d") % 3)'],

@@ -78,7 +78,8 @@ function splitStatements(tokens: readonly Token[]): Token[][] {
   for (const token of tokens) {
     if (token.kind === 'operator' && '([{'.includes(token.text)) depth++;
     if (token.kind === 'operator' && ')]}'.includes(token.text)) depth--;
-    const ends = token.kind === 'newline' || (depth === 0 && token.kind === 'operator' && (token.text === ';' || token.text === ':'));
+    const ends =
+      token.kind === 'newline' || (depth === 0 && token.kind === 'operator' && (token.text === ';' || token.text === ':'));
     if (!ends) {
       current.push(token);
       continue;

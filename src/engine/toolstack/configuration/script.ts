@@ -24,7 +24,11 @@ export type ScriptOutcome = {
   /** What the script printed. */
   readonly output: string;
 } & (
-  | { readonly kind: 'values'; readonly values: Readonly<Record<string, ScriptValue>>; readonly declared: readonly DeclaredVariable[] }
+  | {
+      readonly kind: 'values';
+      readonly values: Readonly<Record<string, ScriptValue>>;
+      readonly declared: readonly DeclaredVariable[];
+    }
   | {
       readonly kind: 'error';
       /** Line of the file, counted from 1; undefined when the fault lies elsewhere. */

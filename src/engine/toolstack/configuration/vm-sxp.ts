@@ -54,7 +54,8 @@ export function vmSxp(settings: Settings): Sxp {
 function refuseUnsupported(settings: Settings): void {
   for (const name of UNSUPPORTED) {
     const value = settings.get(name);
-    const empty = value === undefined || value === '' || value === 0 || value === '0' || (typeof value === 'object' && value.length === 0);
+    const empty =
+      value === undefined || value === '' || value === 0 || value === '0' || (typeof value === 'object' && value.length === 0);
     if (!empty) throw new XendError(`${name}= is not supported by this machine; remove it from the configuration.`);
   }
   const type = textSetting(settings, 'type');

@@ -63,7 +63,8 @@ export class SimulatedHypervisor implements HypervisorControl {
   buildDomain(domid: Domid, image: DomainImage): Promise<BuiltDomain> {
     const domain = this._domain(domid);
     const text = String.fromCharCode(...image.kernel.subarray(0, 16));
-    if (!text.startsWith('KERNEL')) return Promise.reject(new BuildError('The kernel is not a Xen kernel: it carries no Xen notes.'));
+    if (!text.startsWith('KERNEL'))
+      return Promise.reject(new BuildError('The kernel is not a Xen kernel: it carries no Xen notes.'));
     if ((image.ramdisk?.length ?? 0) > image.pages * 4096)
       return Promise.reject(new BuildError(`The ramdisk is too large for ${image.pages / 256} MiB of memory.`));
     domain.image = image;

@@ -135,7 +135,9 @@ function requireMemory(control: HypervisorControl, memoryMiB: number): void {
   const { freePages, totalPages } = control.physical();
   const needKiB = memoryMiB * 1024;
   if (needKiB > totalPages * 4)
-    throw new XendError(`This machine has ${Math.floor(totalPages / PAGES_PER_MIB)} MiB of memory in all; the domain asks for ${memoryMiB} MiB.`);
+    throw new XendError(
+      `This machine has ${Math.floor(totalPages / PAGES_PER_MIB)} MiB of memory in all; the domain asks for ${memoryMiB} MiB.`,
+    );
   if (needKiB > freePages * 4)
     throw new XendError(
       `Not enough free memory and dom0_min_mem is 0, so I cannot release any more.  I need ${needKiB} KiB but only have ${freePages * 4}.`,
@@ -152,10 +154,18 @@ function pinAll(control: HypervisorControl, domid: Domid, { name, cpus, maxVcpus
 }
 
 /** `cpus` undefined: any. */
-export function pinVcpu(control: HypervisorControl, domid: Domid, name: string, vcpu: number, cpus: readonly number[] | undefined): void {
-  if (!control.vcpus(domid).some((entry) => entry.vcpu === vcpu)) throw new XendError(`Domain '${name}' has no virtual CPU ${vcpu}.`);
+export function pinVcpu(
+  control: HypervisorControl,
+  domid: Domid,
+  name: string,
+  vcpu: number,
+  cpus: readonly number[] | undefined,
+): void {
+  if (!control.vcpus(domid).some((entry) => entry.vcpu === vcpu))
+    throw new XendError(`Domain '${name}' has no virtual CPU ${vcpu}.`);
   const { pcpus } = control.physical();
   const missing = cpus?.find((cpu) => cpu >= pcpus);
-  if (missing !== undefined) throw new XendError(`There is no physical CPU ${missing}; this machine has ${pcpus} (0 to ${pcpus - 1}).`);
+  if (missing !== undefined)
+    throw new XendError(`There is no physical CPU ${missing}; this machine has ${pcpus} (0 to ${pcpus - 1}).`);
   control.setAffinity(domid, vcpu, cpus);
 }

@@ -56,7 +56,10 @@ export class Lifecycle {
     const halted = domain.requested === 'halt' && reason === 'poweroff';
     domain.requested = undefined;
     const level = reason === 'crash' || reason === 'watchdog' ? 'WARNING' : 'INFO';
-    this._log.write(level, `Domain has ${verb(reason)}: name=${domain.name} id=${domain.domid}${level === 'INFO' ? ` reason=${reason}` : ''}.`);
+    this._log.write(
+      level,
+      `Domain has ${verb(reason)}: name=${domain.name} id=${domain.domid}${level === 'INFO' ? ` reason=${reason}` : ''}.`,
+    );
     const event = halted ? 'destroy' : eventFor(domain, reason);
     return this._attempt(domain, () => this._follow(domain, event));
   }
@@ -88,7 +91,10 @@ export class Lifecycle {
     const last = this._restarts.get(uuid);
     const now = this._clock.nowMs();
     if (last !== undefined && now - last < MINIMUM_RESTART_INTERVAL_MS) {
-      this._log.write('ERROR', `VM ${name} restarting too fast (${((now - last) / 1000).toFixed(6)} seconds since the last restart).  Refusing to restart to avoid loops.`);
+      this._log.write(
+        'ERROR',
+        `VM ${name} restarting too fast (${((now - last) / 1000).toFixed(6)} seconds since the last restart).  Refusing to restart to avoid loops.`,
+      );
       this._restarts.delete(uuid);
       await this._xend.remove(domain, true);
       return;

@@ -63,7 +63,15 @@ const listed = (): string[] => stack.xend.domains().map((domain) => `${domain.do
 
 describe('the store', () => {
   it('holds for a domain what a real machine shows', async () => {
-    stack.configuration('domu', 'memory = 256', 'maxmem = 320', 'vcpus = 2', 'maxvcpus = 4', `uuid = "${UUID}"`, 'ramdisk = "/boot/initrd"');
+    stack.configuration(
+      'domu',
+      'memory = 256',
+      'maxmem = 320',
+      'vcpus = 2',
+      'maxvcpus = 4',
+      `uuid = "${UUID}"`,
+      'ramdisk = "/boot/initrd"',
+    );
     expect((await stack.xm('create domu extra=quiet')).error).toBe('');
     expect(stack.tree('/local/domain/1')).toBe(GOLDEN_TREE);
     expect(stack.tree('/local/domain/0/backend/console')).toBe(
@@ -216,7 +224,11 @@ describe('the log', () => {
 
   it.each([0, 951868799, 951782400, 1709164800, 4102444800, 1133791321])('dates second %d as the calendar does', (seconds) => {
     const date = new Date(seconds * 1000);
-    expect(civilDate(Math.floor(seconds / 86400))).toEqual({ year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate() });
+    expect(civilDate(Math.floor(seconds / 86400))).toEqual({
+      year: date.getUTCFullYear(),
+      month: date.getUTCMonth() + 1,
+      day: date.getUTCDate(),
+    });
     expect(formatLogTime(seconds * 1000)).toBe(date.toISOString().slice(0, 19).replace('T', ' '));
   });
 });

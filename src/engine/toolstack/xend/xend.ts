@@ -82,7 +82,8 @@ export class Xend {
   /** By name first, then by id. */
   find(designation: string): DomainSummary {
     const domains = this.domains();
-    const found = domains.find((domain) => domain.name === designation) ?? domains.find((domain) => String(domain.domid) === designation);
+    const found =
+      domains.find((domain) => domain.name === designation) ?? domains.find((domain) => String(domain.domid) === designation);
     if (found === undefined) throw new XendError(`Domain '${designation}' does not exist.`);
     return found;
   }
@@ -109,7 +110,8 @@ export class Xend {
       this.log.write('INFO', `Domain ${configuration.name} (${domid}) created.`);
       return domid;
     } catch (error) {
-      if (!(error instanceof Interrupted)) this.log.write('ERROR', `Domain ${configuration.name} was not created: ${messageOf(error)}`);
+      if (!(error instanceof Interrupted))
+        this.log.write('ERROR', `Domain ${configuration.name} was not created: ${messageOf(error)}`);
       throw error instanceof XendError || error instanceof Interrupted ? error : new XendError(messageOf(error));
     } finally {
       this._reserved.delete(configuration.name);
@@ -181,7 +183,9 @@ export class Xend {
     const domain = this._managed(domid);
     const { maxVcpus } = domain.configuration;
     if (count > maxVcpus)
-      throw new XendError(`Cannot give domain '${domain.name}' ${count} virtual CPUs: it was created with ${maxVcpus} (vcpus, maxvcpus).`);
+      throw new XendError(
+        `Cannot give domain '${domain.name}' ${count} virtual CPUs: it was created with ${maxVcpus} (vcpus, maxvcpus).`,
+      );
     if (count < 1) return;
     this._options.store.transaction((store) => {
       for (let vcpu = 0; vcpu < maxVcpus; vcpu++) {
@@ -216,7 +220,8 @@ export class Xend {
 
   sendTrigger(domid: Domid, trigger: string, vcpu: number): void {
     this._refuseDomain0(domid, 'Cannot send a trigger to domain 0');
-    if (trigger !== 'nmi') throw new XendError(`Trigger '${trigger}' is not supported for a paravirtualised domain; only 'nmi' is.`);
+    if (trigger !== 'nmi')
+      throw new XendError(`Trigger '${trigger}' is not supported for a paravirtualised domain; only 'nmi' is.`);
     this._options.control.sendTrigger(domid, 'nmi', vcpu);
   }
 

@@ -96,7 +96,14 @@ async function makeSxp(call: XmCall, options: ParsedOptions): Promise<Sxp | unde
   const path = findConfiguration(files, name, io.directory, options.value('path') ?? DEFAULT_PATH);
   const helping = options.has('help_config');
   if (!helping) announce(io, options, shownName(path, name, io.directory));
-  const { settings, declared } = await runConfiguration(call, { path, shownAs: name, assignments, helping, directory: io.directory, io });
+  const { settings, declared } = await runConfiguration(call, {
+    path,
+    shownAs: name,
+    assignments,
+    helping,
+    directory: io.directory,
+    io,
+  });
   if (!helping) return vmSxp(settings);
   printVariables(io, name, declared);
   return undefined;
@@ -129,7 +136,9 @@ function percent(loaded: number, total: number): string {
 function printOptions(program: string, io: CommandIo): void {
   io.out(`Usage: ${program} create [options] <ConfigFile> [Name=Value]..\n\n`);
   for (const option of OPTIONS) {
-    const spelling = option.spellings.map((text) => (option.takesValue === true ? `${text}${text.startsWith('--') ? '=' : ' '}VALUE` : text)).join(', ');
+    const spelling = option.spellings
+      .map((text) => (option.takesValue === true ? `${text}${text.startsWith('--') ? '=' : ' '}VALUE` : text))
+      .join(', ');
     io.out(`  ${spelling.padEnd(32)} ${option.help}\n`);
   }
 }

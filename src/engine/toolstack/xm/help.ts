@@ -4,7 +4,20 @@ import type { XmCommand } from './xm-command.ts';
 
 const SYNTAX_COLUMNS = 33;
 
-const SHORT = ['console', 'create', 'destroy', 'help', 'list', 'mem-set', 'pause', 'reboot', 'shutdown', 'top', 'unpause', 'vcpu-set'];
+const SHORT = [
+  'console',
+  'create',
+  'destroy',
+  'help',
+  'list',
+  'mem-set',
+  'pause',
+  'reboot',
+  'shutdown',
+  'top',
+  'unpause',
+  'vcpu-set',
+];
 
 const GROUPS: readonly (readonly [title: string, names: readonly string[]])[] = [
   [
@@ -39,7 +52,7 @@ export function printShortHelp(program: string, commands: readonly XmCommand[], 
   io.out(header(program));
   io.out(`${program} common subcommands:\n`);
   for (const name of SHORT) io.out(line(commands, name));
-  io.out("\n<DomName> can be substituted for <DomId> in xm subcommands.\n\n");
+  io.out('\n<DomName> can be substituted for <DomId> in xm subcommands.\n\n');
   io.out(`For a complete list of subcommands run '${program} help --long'\n`);
 }
 
@@ -75,7 +88,8 @@ function line(commands: readonly XmCommand[], name: string): string {
 function describe({ synopsis, description }: XmCommand): string {
   const lines = synopsis.map((part) => `   ${part}`);
   const last = lines.pop() ?? '';
-  if (last.length >= SYNTAX_COLUMNS + 3) return [...lines, last, ' '.repeat(SYNTAX_COLUMNS + 3) + description].map((row) => `${row}\n`).join('');
+  if (last.length >= SYNTAX_COLUMNS + 3)
+    return [...lines, last, ' '.repeat(SYNTAX_COLUMNS + 3) + description].map((row) => `${row}\n`).join('');
   return [...lines, last.padEnd(SYNTAX_COLUMNS + 3) + description].map((row) => `${row}\n`).join('');
 }
 

@@ -19,11 +19,11 @@ export const info: XmCommand = {
   },
 };
 
-function hostFacts({ xend, hostName }: XmCall): readonly (readonly [name: string, value: string])[] {
-  const machine = xend.physical;
+function hostFacts(call: XmCall): readonly (readonly [name: string, value: string])[] {
+  const machine = call.xend.physical;
   return [
     ['system', DOM0_IDENTITY.system],
-    ['host', hostName()],
+    ['host', call.hostName()],
     ['release', DOM0_IDENTITY.release],
     ['version', DOM0_IDENTITY.version],
     ['machine', DOM0_IDENTITY.machine],
@@ -93,7 +93,11 @@ export const uptime: XmCommand = {
     if (!parsed.has('short')) call.io.out('Name                              ID Uptime\n');
     for (const domain of domains) {
       const seconds = Math.max(0, Math.floor((now - domain.startTimeMs) / 1000));
-      call.io.out(parsed.has('short') ? shortUptime(domain, seconds, now) : `${domain.name.padEnd(32)} ${String(domain.domid).padStart(3)} ${span(seconds, true)}\n`);
+      call.io.out(
+        parsed.has('short')
+          ? shortUptime(domain, seconds, now)
+          : `${domain.name.padEnd(32)} ${String(domain.domid).padStart(3)} ${span(seconds, true)}\n`,
+      );
     }
     return 0;
   },

@@ -36,7 +36,12 @@ export const reboot: XmCommand = {
   },
 };
 
-async function request(call: XmCall, name: string, mostArguments: number, specifications: readonly OptionSpecification[]): Promise<number> {
+async function request(
+  call: XmCall,
+  name: string,
+  mostArguments: number,
+  specifications: readonly OptionSpecification[],
+): Promise<number> {
   const options = parseOptions(call.words, specifications);
   if (options.has('halt') && options.has('reboot')) throw new XendError("Can't specify halt and reboot");
   const reason: ShutdownRequest = name === 'reboot' || options.has('reboot') ? 'reboot' : options.has('halt') ? 'halt' : 'poweroff';
@@ -68,7 +73,9 @@ async function waitForAll(call: XmCall, domains: readonly DomainSummary[], reboo
       if (same !== undefined && domain.configuration?.onReboot !== 'preserve') return true;
       const successor = now.find((candidate) => candidate.uuid === domain.uuid && candidate.domid !== domain.domid);
       if (successor === undefined && call.xend.nameInUse(domain.name)) return true;
-      call.io.out(successor === undefined ? `Domain ${domain.name} destroyed for failed in rebooting\n` : `Domain ${domain.name} rebooted\n`);
+      call.io.out(
+        successor === undefined ? `Domain ${domain.name} destroyed for failed in rebooting\n` : `Domain ${domain.name} rebooted\n`,
+      );
       return false;
     });
   }

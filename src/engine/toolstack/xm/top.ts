@@ -64,7 +64,13 @@ export const top: XmCommand = {
         const screen = drawScreen(call, previous, sample, showVcpus);
         previous = sample;
         if (batch || terminal === undefined) call.io.out(`${screen.join('\n')}\n`);
-        else terminal.write(`\x1b[H${screen.slice(0, terminal.rows).map((row) => `${row.slice(0, terminal.columns)}\x1b[K`).join('\r\n')}\x1b[J`);
+        else
+          terminal.write(
+            `\x1b[H${screen
+              .slice(0, terminal.rows)
+              .map((row) => `${row.slice(0, terminal.columns)}\x1b[K`)
+              .join('\r\n')}\x1b[J`,
+          );
       }
     } catch (error) {
       if (!(error instanceof Interrupted) || batch) throw error;
@@ -140,6 +146,7 @@ function drawVcpus(call: XmCall, domain: DomainSummary): string[] {
     .vcpus(domain.domid)
     .map((vcpu) => `${String(vcpu.vcpu).padStart(3)}: ${String(Math.floor(vcpu.cpuTimeNs / 1e9)).padStart(10)}s`);
   const rows: string[] = [];
-  for (let at = 0; at < cells.length; at += 5) rows.push(`${at === 0 ? 'VCPUs(sec):' : '           '} ${cells.slice(at, at + 5).join(' ')}`);
+  for (let at = 0; at < cells.length; at += 5)
+    rows.push(`${at === 0 ? 'VCPUs(sec):' : '           '} ${cells.slice(at, at + 5).join(' ')}`);
   return rows;
 }

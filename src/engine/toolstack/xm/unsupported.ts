@@ -8,15 +8,31 @@ const NO_POLICY = 'there is no access control module';
 
 export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ...['save', 'restore', 'migrate', 'dump-core'].map((name) => [name, NO_SAVING] as const),
-  ...['block-attach', 'block-detach', 'block-list', 'block-configure', 'network-attach', 'network-detach', 'network-list', 'vtpm-list'].map(
-    (name) => [name, WITHOUT_DEVICES] as const,
-  ),
+  ...[
+    'block-attach',
+    'block-detach',
+    'block-list',
+    'block-configure',
+    'network-attach',
+    'network-detach',
+    'network-list',
+    'vtpm-list',
+  ].map((name) => [name, WITHOUT_DEVICES] as const),
   ...['vnet-list', 'vnet-create', 'vnet-delete'].map((name) => [name, WITHOUT_DEVICES] as const),
   ...['sched-bvt', 'sched-bvt-ctxallow', 'sched-sedf', 'sched-credit'].map((name) => [name, ONE_SCHEDULER] as const),
   ...['new', 'delete', 'start', 'suspend', 'resume'].map((name) => [name, NO_MANAGED] as const),
-  ...['labels', 'addlabel', 'rmlabel', 'getlabel', 'dry-run', 'resources', 'makepolicy', 'loadpolicy', 'cfgbootpolicy', 'dumppolicy'].map(
-    (name) => [name, NO_POLICY] as const,
-  ),
+  ...[
+    'labels',
+    'addlabel',
+    'rmlabel',
+    'getlabel',
+    'dry-run',
+    'resources',
+    'makepolicy',
+    'loadpolicy',
+    'cfgbootpolicy',
+    'dumppolicy',
+  ].map((name) => [name, NO_POLICY] as const),
   ['debug-keys', 'the hypervisor has no key handlers yet'],
   ['serve', 'there is no XML-RPC interface'],
   ['shell', 'type xm commands in the shell of domain 0'],

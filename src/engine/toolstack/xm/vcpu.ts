@@ -13,8 +13,7 @@ export const vcpuList: XmCommand = {
     const { operands } = takeOperands(call, 'vcpu-list', 0, Number.POSITIVE_INFINITY);
     const domains = operands.length > 0 ? operands.map((name) => call.xend.find(name)) : call.xend.domains();
     call.io.out('Name                              ID  VCPU  CPU  State  Time(s)  CPU Affinity\n');
-    for (const domain of domains)
-      for (const vcpu of call.xend.vcpus(domain.domid)) call.io.out(`${formatVcpu(domain, vcpu)}\n`);
+    for (const domain of domains) for (const vcpu of call.xend.vcpus(domain.domid)) call.io.out(`${formatVcpu(domain, vcpu)}\n`);
     return 0;
   },
 };

@@ -60,7 +60,9 @@ VM1                                1       64     4 -b----     4.3
 ttylinux                           2       31     1 --p---     0.6
 `,
     );
-    expect((await stack.xm('li VM1')).out.split('\n')[1]).toBe('VM1                                1       64     4 -b----     4.3');
+    expect((await stack.xm('li VM1')).out.split('\n')[1]).toBe(
+      'VM1                                1       64     4 -b----     4.3',
+    );
     expect((await stack.xm('list --state=paused')).out).not.toContain('VM1');
   });
 
@@ -127,7 +129,11 @@ describe('xm create', () => {
   it('says what it does', async () => {
     stack.configuration('vm');
     stack.file('/root/mine', 'kernel = "../boot/vmlinuz"\nmemory = 32\n');
-    expect(await stack.xm('create mine')).toEqual({ out: 'Using config file "mine".\nStarted domain mine\n', error: '', status: 0 });
+    expect(await stack.xm('create mine')).toEqual({
+      out: 'Using config file "mine".\nStarted domain mine\n',
+      error: '',
+      status: 0,
+    });
     expect((await stack.xm('create vm name=other')).out).toBe('Using config file "/etc/xen/vm".\nStarted domain other\n');
     expect(await stack.xm('create -q /etc/xen/vm')).toEqual({ out: '', error: '', status: 0 });
     expect(stack.xend.find('mine').configuration?.kernel).toBe('/boot/vmlinuz');
@@ -161,18 +167,53 @@ describe('xm create', () => {
     ['no file named', [], 'create', 'Unable to open config file: xmdefconfig'],
     ['a missing kernel', ['kernel = "/boot/nope"'], 'create vm', 'Kernel image does not exist: /boot/nope'],
     ['a missing ramdisk', ['ramdisk = "/boot/nope"'], 'create vm', 'Kernel ramdisk does not exist: /boot/nope'],
-    ['a directory as kernel', ['kernel = "/boot"'], 'create vm', "Kernel image cannot be read: /boot: EISDIR: illegal operation on a directory, read '/boot'"],
+    [
+      'a directory as kernel',
+      ['kernel = "/boot"'],
+      'create vm',
+      "Kernel image cannot be read: /boot: EISDIR: illegal operation on a directory, read '/boot'",
+    ],
     ['what is no kernel', ['kernel = "/boot/initrd"'], 'create vm', 'The kernel is not a Xen kernel: it carries no Xen notes.'],
     ['a ramdisk too large', ['memory = 1', 'ramdisk = "/root/big"'], 'create vm', 'The ramdisk is too large for 1 MiB of memory.'],
-    ['more memory than is free', ['memory = 1020'], 'create vm', 'Not enough free memory and dom0_min_mem is 0, so I cannot release any more.  I need 1044480 KiB but only have 1015808.'],
-    ['more memory than there is', ['memory = 5000'], 'create vm', 'This machine has 1024 MiB of memory in all; the domain asks for 5000 MiB.'],
-    ['a fault on a line', ['x = 1', 'fault = = 2'], 'create vm', 'Errors were found at line 4 while processing vm:\tfault = = 2  (SyntaxError: invalid syntax)'],
+    [
+      'more memory than is free',
+      ['memory = 1020'],
+      'create vm',
+      'Not enough free memory and dom0_min_mem is 0, so I cannot release any more.  I need 1044480 KiB but only have 1015808.',
+    ],
+    [
+      'more memory than there is',
+      ['memory = 5000'],
+      'create vm',
+      'This machine has 1024 MiB of memory in all; the domain asks for 5000 MiB.',
+    ],
+    [
+      'a fault on a line',
+      ['x = 1', 'fault = = 2'],
+      'create vm',
+      'Errors were found at line 4 while processing vm:\tfault = = 2  (SyntaxError: invalid syntax)',
+    ],
     ['an endless loop', ['loop'], 'create vm', 'vm did not come to its end within 5 seconds (an endless loop?) and was stopped.'],
     ['a name in use', [], 'create vm name=busy', "VM name 'busy' already exists as domain 1"],
-    ['a uuid in use', ['uuid = "00112233-4455-4677-8899-aabbccddeeff"'], 'create vm', "VM uuid '00112233-4455-4677-8899-aabbccddeeff' already exists as domain 1"],
+    [
+      'a uuid in use',
+      ['uuid = "00112233-4455-4677-8899-aabbccddeeff"'],
+      'create vm',
+      "VM uuid '00112233-4455-4677-8899-aabbccddeeff' already exists as domain 1",
+    ],
     ['the name of domain 0', [], 'create vm name=Domain-0', "VM name 'Domain-0' already exists as domain 0"],
-    ['a console without a terminal', [], 'create -c vm', 'xm create -c needs a terminal; run it by itself in the shell of domain 0.'],
-    ['a disk', ['disk = ["phy:a,sda1,w"]'], 'create vm', 'disk= is not supported yet: this machine has no block back end. Remove disk= and run the guest from its ramdisk.'],
+    [
+      'a console without a terminal',
+      [],
+      'create -c vm',
+      'xm create -c needs a terminal; run it by itself in the shell of domain 0.',
+    ],
+    [
+      'a disk',
+      ['disk = ["phy:a,sda1,w"]'],
+      'create vm',
+      'disk= is not supported yet: this machine has no block back end. Remove disk= and run the guest from its ramdisk.',
+    ],
     ['CPUs that are not there', ['cpus = "7"'], 'create vm', 'There is no physical CPU 7; this machine has 2 (0 to 1).'],
   ];
   it.each(refusals)('refuses %s and leaves nothing over', async (_what, lines, words, error) => {
@@ -237,11 +278,23 @@ describe('refusals of other commands', () => {
 
   const usages: [words: string, error: string, usage: string][] = [
     ['pause', "'xm pause' requires 1 argument.", '\nUsage: xm pause <DomId>\n\nStop scheduling a domain.\n'],
-    ['mem-set 1', "'xm mem-set' requires 2 arguments.", '\nUsage: xm mem-set <DomId> <Mem>\n\nChange the memory target of a domain.\n'],
-    ['shutdown', "'xm shutdown' requires between 1 and 4 arguments.", '\nUsage: xm shutdown [-a] [-w] [-H|-R] <DomId>\n\nAsk a domain to stop.\n'],
-    ['vcpu-set 1 x', 'Domain \'1\' does not exist.', ''],
+    [
+      'mem-set 1',
+      "'xm mem-set' requires 2 arguments.",
+      '\nUsage: xm mem-set <DomId> <Mem>\n\nChange the memory target of a domain.\n',
+    ],
+    [
+      'shutdown',
+      "'xm shutdown' requires between 1 and 4 arguments.",
+      '\nUsage: xm shutdown [-a] [-w] [-H|-R] <DomId>\n\nAsk a domain to stop.\n',
+    ],
+    ['vcpu-set 1 x', "Domain '1' does not exist.", ''],
     ['list -z', 'option -z not recognized', '\nUsage: xm list [-l] [DomId ...]\n\nShow domains and their state.\n'],
-    ['create --path', 'option --path requires argument', '\nUsage: xm create [-c] [-q] [-p] [-n] <ConfigFile> [Name=Value]..\n\nBuild and start a domain from a configuration file.\n'],
+    [
+      'create --path',
+      'option --path requires argument',
+      '\nUsage: xm create [-c] [-q] [-p] [-n] <ConfigFile> [Name=Value]..\n\nBuild and start a domain from a configuration file.\n',
+    ],
   ];
   it.each(usages)('%s', async (words, error, usage) => {
     expect(await stack.xm(words)).toEqual({ out: usage, error: `Error: ${error}\n`, status: 1 });
@@ -324,8 +377,29 @@ describe('facts about the machine', () => {
   it('are laid out as the manual shows', async () => {
     const { out } = await stack.xm('info');
     expect(out.split('\n').map((line) => line.slice(0, 23).trimEnd())).toEqual(
-      ['system', 'host', 'release', 'version', 'machine', 'nr_cpus', 'nr_nodes', 'sockets_per_node', 'cores_per_socket', 'threads_per_core']
-        .concat(['cpu_mhz', 'hw_caps', 'total_memory', 'free_memory', 'xen_major', 'xen_minor', 'xen_extra', 'xen_caps', 'platform_params'])
+      [
+        'system',
+        'host',
+        'release',
+        'version',
+        'machine',
+        'nr_cpus',
+        'nr_nodes',
+        'sockets_per_node',
+        'cores_per_socket',
+        'threads_per_core',
+      ]
+        .concat([
+          'cpu_mhz',
+          'hw_caps',
+          'total_memory',
+          'free_memory',
+          'xen_major',
+          'xen_minor',
+          'xen_extra',
+          'xen_caps',
+          'platform_params',
+        ])
         .concat(['xen_changeset', 'cc_compiler', 'cc_compile_by', 'cc_compile_domain', 'cc_compile_date', '']),
     );
     expect(out).toContain('cpu_mhz                : 1000\n');

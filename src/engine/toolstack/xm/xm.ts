@@ -24,7 +24,8 @@ const help: XmCommand = {
   description: 'show this list',
   run({ program, words, io }) {
     const wanted = words.find((word) => !word.startsWith('-'));
-    const command = wanted === undefined ? undefined : COMMANDS.find((candidate) => candidate.name === (ALIASES.get(wanted) ?? wanted));
+    const command =
+      wanted === undefined ? undefined : COMMANDS.find((candidate) => candidate.name === (ALIASES.get(wanted) ?? wanted));
     if (command !== undefined) printCommandHelp(command, io);
     else if (words.some((word) => word === '--long' || word === '-l')) printLongHelp(program, COMMANDS, io);
     else printShortHelp(program, COMMANDS, io);
