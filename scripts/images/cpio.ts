@@ -19,7 +19,6 @@ export type CpioEntry =
     };
 
 const TYPE_BITS = { directory: 0o040000, file: 0o100000, symlink: 0o120000, 'character-device': 0o020000 } as const;
-const HEADER_BYTES = 110;
 
 /** The archive of the entries in the order given: a directory must come before what is in it. Paths are relative, without "./". */
 export function writeCpio(entries: readonly CpioEntry[]): Uint8Array {
@@ -105,29 +104,4 @@ function header(path: string, fields: HeaderFields): Uint8Array {
 function padded(bytes: Uint8Array): Uint8Array {
   const rest = bytes.length % 4;
   return rest === 0 ? bytes : Buffer.concat([bytes, new Uint8Array(4 - rest)]);
-}
-
-/** Reads an archive back: for checking what was written. Throws on anything the kernel would not take. */
-export function readCpio(archive: Uint8Array): { path: string; mode: number; content: Uint8Array }[] {
-  const found: { path: string; mode: number; content: Uint8Array }[] = [];
-  const text = Buffer.from(archive.buffer, archive.byteOffset, archive.byteLength);
-  let offset = 0;
-  for (;;) {
-    if (text.toString('latin1', offset, offset + 6) !== '070701') throw new Error(`cpio: no header at byte ${offset}`);
-    const field = (index: number): number =>
-      Number.parseInt(text.toString('latin1', offset + 6 + index * 8, offset + 14 + index * 8), 16);
-    const mode = field(1);
-    const bytes = field(6);
-    const nameBytes = field(11);
-    const path = text.toString('utf8', offset + HEADER_BYTES, offset + HEADER_BYTES + nameBytes - 1);
-    const start = roundUp(offset + HEADER_BYTES + nameBytes);
-    if (start + bytes > archive.length) throw new Error(`cpio: ${path} goes past the end`);
-    if (path === 'TRAILER!!!') return found;
-    found.push({ path, mode, content: archive.subarray(start, start + bytes) });
-    offset = roundUp(start + bytes);
-  }
-}
-
-function roundUp(offset: number): number {
-  return (offset + 3) & ~3;
 }

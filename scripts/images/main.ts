@@ -6,8 +6,9 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { PackageError, packageSource, type PackageSource, unpack } from './debian-packages.ts';
 import { collectModules } from './kernel-modules.ts';
-import { type ImageRecord, imageRecord, type Manifest, packageRecord, recipeOf, upToDate } from './manifest.ts';
-import { guestRamdisk } from './ramdisk.ts';
+import { type ImageRecord, imageRecord, packageRecord, recipeOf, upToDate, writeManifest } from './manifest.ts';
+import { addGuestSystem, Tree } from './ramdisk.ts';
+import { makeTestImages } from './test-ramdisk.ts';
 
 interface KernelChoice {
   /** Package that always depends on the newest kernel of its kind. */
@@ -37,6 +38,7 @@ const MODULES = [
 ];
 
 const outputDirectory = 'public/images';
+const testDirectory = 'build/test-images';
 
 async function makeImages(source: PackageSource, recipe: string): Promise<void> {
   console.log('images: busybox-static');
@@ -71,7 +73,10 @@ async function makeImages(source: PackageSource, recipe: string): Promise<void> 
       readFileSync(join(kernel.directory, 'boot', file)),
     );
     const moduleDirectory = join(kernel.directory, 'lib/modules', release);
-    const modules = collectModules(moduleDirectory, MODULES);
+    const tree = new Tree();
+    tree.skeleton();
+    addGuestSystem(tree, busyboxProgram);
+    tree.modules(release, collectModules(moduleDirectory, MODULES), readFileSync(join(moduleDirectory, 'modules.builtin')));
     write(
       {
         file: `initrd.img-${release}`,
@@ -80,21 +85,24 @@ async function makeImages(source: PackageSource, recipe: string): Promise<void> 
         description: `Small system for ${file}: a login on the console, or the disk of root=`,
         packages: [packageRecord(busybox), packageRecord(kernel)],
       },
-      guestRamdisk(busyboxProgram, release, modules, readFileSync(join(moduleDirectory, 'modules.builtin'))),
+      tree.pack(),
     );
   }
-  const manifest: Manifest = { version: 1, recipe, images };
-  writeFileSync(join(outputDirectory, 'manifest.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  writeManifest(outputDirectory, { version: 1, recipe, images });
 }
 
 async function main(): Promise<void> {
   const force = process.argv.includes('--force');
-  const recipe = recipeOf(['images/rootfs', 'scripts/images']);
-  if (!force && upToDate(outputDirectory, recipe)) {
-    console.log('images: up to date');
-    return;
+  const forTests = process.argv.includes('tests');
+  const directory = forTests ? testDirectory : outputDirectory;
+  const recipe = recipeOf(['images', 'scripts/images']);
+  if (!force && upToDate(directory, recipe)) {
+    console.log(`images: ${directory} is up to date`);
+  } else if (forTests) {
+    await makeTestImages(packageSource(), directory, recipe);
+  } else {
+    await makeImages(packageSource(), recipe);
   }
-  await makeImages(packageSource(), recipe);
 }
 
 try {

@@ -3,7 +3,7 @@
  * is. dom0 shows the files it names in /boot and fetches them when they are first used.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { UnpackedPackage } from './debian-packages.ts';
 
@@ -19,7 +19,7 @@ export interface PackageRecord {
 export interface ImageRecord {
   /** Name in public/images/ and in dom0's /boot. */
   readonly file: string;
-  readonly kind: 'kernel' | 'ramdisk';
+  readonly kind: 'kernel' | 'ramdisk' | 'text';
   readonly bytes: number;
   readonly sha256: string;
   /** Other names it has in /boot. */
@@ -79,14 +79,17 @@ export function recipeOf(paths: readonly string[]): string {
   return hash.digest('hex');
 }
 
+export function writeManifest(directory: string, manifest: Manifest): void {
+  writeFileSync(join(directory, 'manifest.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+}
+
 /** True when the images named in a manifest of this recipe are all there. */
 export function upToDate(directory: string, recipe: string): boolean {
   const path = join(directory, 'manifest.json');
   if (!existsSync(path)) return false;
-  const manifest = JSON.parse(readFileSync(path, 'utf8')) as Partial<Manifest>;
+  const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
   return (
     manifest.recipe === recipe &&
-    Array.isArray(manifest.images) &&
     manifest.images.every((image) => {
       const file = join(directory, image.file);
       return existsSync(file) && statSync(file).size === image.bytes;

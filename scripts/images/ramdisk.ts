@@ -1,7 +1,8 @@
 /**
  * The ramdisk of a guest: busybox, the tree images/rootfs and a kernel's modules, as a gzip-compressed cpio archive.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type CpioEntry, writeCpio } from './cpio.ts';
@@ -87,6 +88,49 @@ export class Tree {
     for (const path of SKELETON) this.directory(path);
   }
 
+  /** Everything a package brings below a directory, links as links; `keep` is asked with paths relative to the root. */
+  unpacked(source: string, keep: (path: string) => boolean, prefix = ''): void {
+    for (const entry of readdirSync(join(source, prefix), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
+      const from = join(source, path);
+      if (!keep(path)) continue;
+      if (entry.isDirectory()) {
+        this.directory(path);
+        this.unpacked(source, keep, path);
+      } else if (entry.isSymbolicLink()) {
+        this.symlink(path, readlinkSync(from));
+      } else if (entry.isFile()) {
+        this.file(path, readFileSync(from), (statSync(from).mode & 0o100) !== 0);
+      }
+    }
+  }
+
+  /** Makes the tree in a directory of the host, with all times 0 as in the archive. Without root an empty file takes a device's place. */
+  writeTo(directory: string): void {
+    for (const entry of this.entries.values()) {
+      const path = join(directory, entry.path);
+      switch (entry.kind) {
+        case 'directory':
+          mkdirSync(path, { mode: entry.mode });
+          break;
+        case 'file':
+          writeFileSync(path, entry.content, { mode: entry.mode });
+          utimesSync(path, 0, 0);
+          break;
+        case 'symlink':
+          symlinkSync(entry.target, path);
+          break;
+        case 'character-device':
+          if (process.getuid?.() === 0) {
+            execFileSync('mknod', ['-m', entry.mode.toString(8), path, 'c', String(entry.major), String(entry.minor)]);
+          } else {
+            writeFileSync(path, '');
+          }
+          break;
+      }
+    }
+  }
+
   /** Gzip-compressed cpio; the same tree always gives the same bytes. */
   pack(): Uint8Array {
     return gzipSync(writeCpio([...this.entries.values()]), { level: 9 });
@@ -98,19 +142,10 @@ export class Tree {
   }
 }
 
-/** The ramdisk that goes with one kernel. */
-export function guestRamdisk(
-  busybox: Uint8Array,
-  release: string,
-  modules: readonly KernelModule[],
-  builtin: Uint8Array,
-): Uint8Array {
-  const tree = new Tree();
-  tree.skeleton();
+/** Busybox and the project's own files: what every ramdisk has. Goes over what the tree holds already. */
+export function addGuestSystem(tree: Tree, busybox: Uint8Array): void {
   tree.consoleDevice();
   tree.file('bin/busybox', busybox, true);
   tree.symlink('bin/sh', 'busybox');
   tree.folder('images/rootfs');
-  tree.modules(release, modules, builtin);
-  return tree.pack();
 }
