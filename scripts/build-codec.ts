@@ -12,7 +12,7 @@ const features = ['simd', 'bulk-memory', 'sign-extension', 'nontrapping-f2i', 'm
 export async function buildCodec(): Promise<string> {
   const output = 'build/codec.wasm';
   mkdirSync(join(root, 'build'), { recursive: true });
-  const options = ['--runtime', 'stub', '-O3', '--noAssert', '--converge', ...features.flatMap((feature) => ['--enable', feature])];
+  const options = ['--runtime', 'stub', '-O3', '--noAssert', ...features.flatMap((feature) => ['--enable', feature])];
   const messages = asc.createMemoryStream();
   const { error } = await asc.main([entry, '--baseDir', root, '--outFile', output, '--disable', 'threads', ...options], {
     stderr: messages,

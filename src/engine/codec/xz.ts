@@ -45,6 +45,16 @@ interface CodecExports {
 
 const aligned = (value: number) => Math.ceil(value / XZ_SLACK_BYTES) * XZ_SLACK_BYTES;
 
+/** A trap would be a mistake of the decoder's, but it must not be more than a failed file. */
+function run(codec: CodecExports, inputAt: number, inputBytes: number, outputAt: number, sizeBytes: number): number {
+  try {
+    return codec.decodeXz(inputAt, inputBytes, outputAt, sizeBytes);
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) throw new DecodeError(FORMAT, `the xz decoder has stopped (${error.message})`);
+    throw error;
+  }
+}
+
 /**
  * @param module codec.wasm, compiled
  * @returns a decoder; what it makes lies in a memory that lives as long as the result
@@ -69,7 +79,7 @@ export function createUnxz(module: WebAssembly.Module): Unxz {
       throw new DecodeError(FORMAT, `there is no memory for the ${sizeBytes} bytes the xz file makes`);
     }
     new Uint8Array(codec.memory.buffer, inputAt, input.length).set(input);
-    const status = codec.decodeXz(inputAt, input.length, outputAt, sizeBytes);
+    const status = run(codec, inputAt, input.length, outputAt, sizeBytes);
     if (status !== XZ_OK) throw new DecodeError(FORMAT, REASONS[status] ?? `the xz decoder has failed with status ${status}`);
     return new Uint8Array(codec.memory.buffer, outputAt, sizeBytes);
   };
