@@ -69,7 +69,9 @@ export function mmxPackssdw(cpu: usize, op: usize): i32 {
 
 export function mmxPunpckhbw(cpu: usize, op: usize): i32 {
   const source = mmxRm(cpu, op, 8);
-  return source ? setMmx(cpu, op, i8x16.shuffle(mmx(cpu, op), v128.load64_zero(source), 4, 20, 5, 21, 6, 22, 7, 23, 0, 0, 0, 0, 0, 0, 0, 0)) : FAULT;
+  return source
+    ? setMmx(cpu, op, i8x16.shuffle(mmx(cpu, op), v128.load64_zero(source), 4, 20, 5, 21, 6, 22, 7, 23, 0, 0, 0, 0, 0, 0, 0, 0))
+    : FAULT;
 }
 
 export function mmxPunpckhwd(cpu: usize, op: usize): i32 {
@@ -84,12 +86,16 @@ export function mmxPunpckhdq(cpu: usize, op: usize): i32 {
 
 export function mmxPshufb(cpu: usize, op: usize): i32 {
   const source = mmxRm(cpu, op, 8);
-  return source ? setMmx(cpu, op, i8x16.swizzle(mmx(cpu, op), v128.or(v128.and(v128.load64_zero(source), i8x16.splat(-0x79)), i64x2(0, -1)))) : FAULT;
+  return source
+    ? setMmx(cpu, op, i8x16.swizzle(mmx(cpu, op), v128.or(v128.and(v128.load64_zero(source), i8x16.splat(-0x79)), i64x2(0, -1))))
+    : FAULT;
 }
 
 export function mmxPunpcklbw(cpu: usize, op: usize): i32 {
   const source = mmxRm(cpu, op, 4);
-  return source ? setMmx(cpu, op, i8x16.shuffle(mmx(cpu, op), v128.load32_zero(source), 0, 16, 1, 17, 2, 18, 3, 19, 0, 0, 0, 0, 0, 0, 0, 0)) : FAULT;
+  return source
+    ? setMmx(cpu, op, i8x16.shuffle(mmx(cpu, op), v128.load32_zero(source), 0, 16, 1, 17, 2, 18, 3, 19, 0, 0, 0, 0, 0, 0, 0, 0))
+    : FAULT;
 }
 
 export function mmxPunpcklwd(cpu: usize, op: usize): i32 {

@@ -3,25 +3,20 @@
  * invalid and give the integer indefinite, the most negative value; none of them reports denormals.
  * @sdm Vol. 1 4.2.2, 11.4.1.6, Vol. 2 CVTDQ2PD ... CVTTSS2SI
  */
-import {
-  enterMmx,
-  inMemory,
-  mmxOff,
-  mmxReg,
-  mmxRm,
-  setGpr32,
-  setGpr64,
-  setXmm,
-  writeMmx,
-  xmmOff,
-  xmmReg,
-  xmmRm,
-} from '../access';
+import { enterMmx, inMemory, mmxOff, mmxReg, mmxRm, setGpr32, setGpr64, setXmm, writeMmx, xmmOff, xmmReg, xmmRm } from '../access';
 import { effectiveAddress } from '../address';
 import { FAULT, NEXT, OP_RM } from '../layout';
 import { readable } from '../memory';
 import { beginFloat, endFloat, isDefault, isDefaultInexact, isInexactMasked, noteInexact } from '../simd/mxcsr';
-import { MIN_NORMAL_32, isClear32, isOrdinary32, isOrdinary64, ordinaryLanes32, ordinaryLanes64, zeroLanes64 } from '../simd/ordinary';
+import {
+  MIN_NORMAL_32,
+  isClear32,
+  isOrdinary32,
+  isOrdinary64,
+  ordinaryLanes32,
+  ordinaryLanes64,
+  zeroLanes64,
+} from '../simd/ordinary';
 import { f32FromI64, f32ToF64, f32ToI32, f32ToI64 } from '../softfloat/binary32';
 import { f64FromI64, f64ToF32, f64ToI32, f64ToI64 } from '../softfloat/binary64';
 import { ROUND_TO_ZERO } from '../softfloat/environment';
@@ -257,7 +252,7 @@ export function cvtpd2ps(cpu: usize, op: usize): i32 {
 
 /** Two doublewords, the upper half zero. */
 function twoDoublewords(low: u32, high: u32): v128 {
-  return i64x2.replace_lane(i64x2.splat(0), 0, <u64>low | (<u64>high << 32));
+  return i64x2.replace_lane(i64x2.splat(0), 0, (<u64>low) | ((<u64>high) << 32));
 }
 
 export function cvtdq2pd(cpu: usize, op: usize): i32 {
@@ -375,6 +370,7 @@ export function cvtpi2ps(cpu: usize, op: usize): i32 {
   const source = mmxRm(cpu, op, 8);
   if (!source) return FAULT;
   const value = v128.load64_zero(source);
+  enterMmx(cpu);
   let result: v128;
   if (convertsPlainly(cpu, value)) {
     result = f32x4.convert_i32x4_s(value);
@@ -382,13 +378,13 @@ export function cvtpi2ps(cpu: usize, op: usize): i32 {
     result = singleLanes(cpu, value, beginFloat(cpu));
     if (endFloat(cpu) != NEXT) return FAULT;
   }
-  enterMmx(cpu);
   store<u64>(xmmReg(cpu, op), i64x2.extract_lane(result, 0));
   return NEXT;
 }
 
-/** Writes the low half of `result` to the MMX destination, unless a collected flag is unmasked. */
+/** Writes the low half of `result` to the MMX destination, unless a collected flag is unmasked; the MMX state is entered anyhow. */
 function finishMmx(cpu: usize, op: usize, result: v128): i32 {
+  enterMmx(cpu);
   if (endFloat(cpu) != NEXT) return FAULT;
   writeMmx(cpu, mmxReg(cpu, op), i64x2.extract_lane(result, 0));
   return NEXT;

@@ -120,7 +120,11 @@ export function pmovsxbd(cpu: usize, op: usize): i32 {
 export function pmovsxbq(cpu: usize, op: usize): i32 {
   const source = xmmRm(cpu, op, 2);
   if (!source) return FAULT;
-  return setXmm(cpu, op, i64x2.extend_low_i32x4_s(i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(i16x8.splat(load<i16>(source))))));
+  return setXmm(
+    cpu,
+    op,
+    i64x2.extend_low_i32x4_s(i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(i16x8.splat(load<i16>(source))))),
+  );
 }
 
 export function pmovsxwd(cpu: usize, op: usize): i32 {
@@ -151,7 +155,11 @@ export function pmovzxbd(cpu: usize, op: usize): i32 {
 export function pmovzxbq(cpu: usize, op: usize): i32 {
   const source = xmmRm(cpu, op, 2);
   if (!source) return FAULT;
-  return setXmm(cpu, op, i64x2.extend_low_i32x4_u(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(i16x8.splat(load<i16>(source))))));
+  return setXmm(
+    cpu,
+    op,
+    i64x2.extend_low_i32x4_u(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(i16x8.splat(load<i16>(source))))),
+  );
 }
 
 export function pmovzxwd(cpu: usize, op: usize): i32 {

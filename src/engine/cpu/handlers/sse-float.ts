@@ -147,7 +147,12 @@ export function mulss(cpu: usize, op: usize): i32 {
   const a = load<f32>(target);
   const b = load<f32>(source);
   const result = a * b;
-  if (isDefaultInexact(cpu) && isOrdinary32(a) && isOrdinary32(b) && (isClear32(result) || ((a == 0 || b == 0) && isFinite32(result)))) {
+  if (
+    isDefaultInexact(cpu) &&
+    isOrdinary32(a) &&
+    isOrdinary32(b) &&
+    (isClear32(result) || ((a == 0 || b == 0) && isFinite32(result)))
+  ) {
     store<f32>(target, result);
     return NEXT;
   }
@@ -163,7 +168,8 @@ function mulLanes32(cpu: usize, op: usize, a: v128, b: v128): i32 {
   if (isDefaultInexact(cpu)) {
     const result = f32x4.mul(a, b);
     const operands = v128.and(ordinaryLanes32(a), ordinaryLanes32(b));
-    if (i32x4.all_true(v128.and(operands, clearOrZeroLanes32(result, v128.or(zeroLanes32(a), zeroLanes32(b)))))) return setXmm(cpu, op, result);
+    if (i32x4.all_true(v128.and(operands, clearOrZeroLanes32(result, v128.or(zeroLanes32(a), zeroLanes32(b))))))
+      return setXmm(cpu, op, result);
   }
   return packed32(cpu, op, a, b, MULTIPLY, MULTIPLY);
 }
@@ -175,7 +181,12 @@ export function mulsd(cpu: usize, op: usize): i32 {
   const a = load<f64>(target);
   const b = load<f64>(source);
   const result = a * b;
-  if (isDefaultInexact(cpu) && isOrdinary64(a) && isOrdinary64(b) && (isClear64(result) || ((a == 0 || b == 0) && isFinite64(result)))) {
+  if (
+    isDefaultInexact(cpu) &&
+    isOrdinary64(a) &&
+    isOrdinary64(b) &&
+    (isClear64(result) || ((a == 0 || b == 0) && isFinite64(result)))
+  ) {
     store<f64>(target, result);
     return NEXT;
   }
@@ -191,7 +202,8 @@ function mulLanes64(cpu: usize, op: usize, a: v128, b: v128): i32 {
   if (isDefaultInexact(cpu)) {
     const result = f64x2.mul(a, b);
     const operands = v128.and(ordinaryLanes64(a), ordinaryLanes64(b));
-    if (i64x2.all_true(v128.and(operands, clearOrZeroLanes64(result, v128.or(zeroLanes64(a), zeroLanes64(b)))))) return setXmm(cpu, op, result);
+    if (i64x2.all_true(v128.and(operands, clearOrZeroLanes64(result, v128.or(zeroLanes64(a), zeroLanes64(b))))))
+      return setXmm(cpu, op, result);
   }
   return packed64(cpu, op, a, b, MULTIPLY, MULTIPLY);
 }

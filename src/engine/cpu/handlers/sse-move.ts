@@ -3,19 +3,7 @@
  * between registers keeps it. Non-temporal forms are plain stores: caches cannot be seen.
  * @sdm Vol. 2 MOVAPS, MOVUPS, MOVSS, MOVSD, MOVLPS, MOVHPS, MOVD/MOVQ, MASKMOVDQU, MOVMSKPS, PMOVMSKB, MOVNTI
  */
-import {
-  inMemory,
-  setGpr32,
-  setXmm,
-  store128,
-  store32,
-  store64,
-  xmmOff,
-  xmmReg,
-  xmmRm,
-  xmmRmReg,
-  xmmRmUnaligned,
-} from '../access';
+import { inMemory, setGpr32, setXmm, store128, store32, store64, xmmOff, xmmReg, xmmRm, xmmRmReg, xmmRmUnaligned } from '../access';
 import { FAULT, NEXT, OPF_ADDRESS32, OP_FLAGS, OP_REG, OP_RM, OP_SEGMENT, VCPU_RDI } from '../layout';
 import { effectiveAddress } from '../address';
 import { beginUpdate, endStore, readable } from '../memory';

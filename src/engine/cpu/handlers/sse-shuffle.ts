@@ -43,12 +43,16 @@ export function packusdw(cpu: usize, op: usize): i32 {
 
 export function punpcklbw(cpu: usize, op: usize): i32 {
   const source = xmmRm(cpu, op, 16);
-  return source ? setXmm(cpu, op, i8x16.shuffle(xmm(cpu, op), v128.load(source), 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)) : FAULT;
+  return source
+    ? setXmm(cpu, op, i8x16.shuffle(xmm(cpu, op), v128.load(source), 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23))
+    : FAULT;
 }
 
 export function punpckhbw(cpu: usize, op: usize): i32 {
   const source = xmmRm(cpu, op, 16);
-  return source ? setXmm(cpu, op, i8x16.shuffle(xmm(cpu, op), v128.load(source), 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)) : FAULT;
+  return source
+    ? setXmm(cpu, op, i8x16.shuffle(xmm(cpu, op), v128.load(source), 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31))
+    : FAULT;
 }
 
 export function punpcklwd(cpu: usize, op: usize): i32 {

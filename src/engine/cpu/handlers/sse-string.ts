@@ -22,8 +22,8 @@ const HIGHEST_OR_ELEMENTS: u32 = 0x40;
 /** Elements in front of the first zero. */
 function implicitLength(vector: v128, control: u32): u32 {
   const none = i64x2.splat(0);
-  if (control & WORDS) return ctz(<u32>i16x8.bitmask(i16x8.eq(vector, none)) | 0x100);
-  return ctz(<u32>i8x16.bitmask(i8x16.eq(vector, none)) | 0x10000);
+  if (control & WORDS) return ctz((<u32>i16x8.bitmask(i16x8.eq(vector, none))) | 0x100);
+  return ctz((<u32>i8x16.bitmask(i8x16.eq(vector, none))) | 0x10000);
 }
 
 /** Magnitude of a signed length in a general register, at most the number of elements. */
@@ -60,8 +60,8 @@ function wordsInRange(b: v128, low: v128, high: v128, control: u32): u32 {
 function aggregate(a: usize, aLength: u32, b: v128, bLength: u32, control: u32): u32 {
   const words = (control & WORDS) != 0;
   const all: u32 = words ? 0xff : 0xffff;
-  const aValid = (<u32>1 << aLength) - 1;
-  const bValid = (<u32>1 << bLength) - 1;
+  const aValid = ((<u32>1) << aLength) - 1;
+  const bValid = ((<u32>1) << bLength) - 1;
   const aggregation = (control >> 2) & 3;
   let result: u32 = 0;
   if (aggregation == EQUAL_ANY) {
@@ -97,8 +97,8 @@ function compareStrings(cpu: usize, a: usize, aLength: u32, b: v128, bLength: u3
   const count: u32 = control & WORDS ? 8 : 16;
   const polarity = (control >> 4) & 3;
   let result = aggregate(a, aLength, b, bLength, control);
-  if (polarity == NEGATIVE) result ^= (<u32>1 << count) - 1;
-  else if (polarity == MASKED_NEGATIVE) result ^= (<u32>1 << bLength) - 1;
+  if (polarity == NEGATIVE) result ^= ((<u32>1) << count) - 1;
+  else if (polarity == MASKED_NEGATIVE) result ^= ((<u32>1) << bLength) - 1;
   let flags: u32 = result ? CF : 0;
   if (bLength < count) flags |= ZF;
   if (aLength < count) flags |= SF;

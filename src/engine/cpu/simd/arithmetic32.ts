@@ -109,13 +109,20 @@ function extreme(cpu: usize, a: u32, b: u32, mode: u32, maximum: bool): u32 {
 /** One lane of `operation`; the flags are collected. SQUARE_ROOT takes its operand as `b`. */
 export function operate32(cpu: usize, operation: u32, a: u32, b: u32, mode: u32): u32 {
   switch (operation) {
-    case ADD: return add(cpu, a, b, mode);
-    case SUBTRACT: return isNan(b) ? f32Sub(cpu, a, b, mode) : add(cpu, a, b ^ SIGN, mode);
-    case MULTIPLY: return multiply(cpu, a, b, mode);
-    case DIVIDE: return divide(cpu, a, b, mode);
-    case SQUARE_ROOT: return squareRoot(cpu, b, mode);
-    case MINIMUM: return extreme(cpu, a, b, mode, false);
-    default: return extreme(cpu, a, b, mode, true);
+    case ADD:
+      return add(cpu, a, b, mode);
+    case SUBTRACT:
+      return isNan(b) ? f32Sub(cpu, a, b, mode) : add(cpu, a, b ^ SIGN, mode);
+    case MULTIPLY:
+      return multiply(cpu, a, b, mode);
+    case DIVIDE:
+      return divide(cpu, a, b, mode);
+    case SQUARE_ROOT:
+      return squareRoot(cpu, b, mode);
+    case MINIMUM:
+      return extreme(cpu, a, b, mode, false);
+    default:
+      return extreme(cpu, a, b, mode, true);
   }
 }
 

@@ -13,6 +13,8 @@ import { ADD, DIVIDE, MINIMUM, MULTIPLY, SQUARE_ROOT, SUBTRACT } from './operati
 import { isClear64, isFinite64, isOrdinary64 } from './ordinary';
 
 const SIGN: u64 = 0x8000000000000000;
+/** MXCSR.PM */
+const INEXACT_MASKED: u32 = 0x1000;
 const INFINITY: u64 = 0x7ff0000000000000;
 /** Below this magnitude no intermediate of an exactness check overflows. */
 const LARGE: f64 = reinterpret<f64>(0x7e40000000000000);
@@ -30,9 +32,10 @@ function flushed(a: u64, mode: u32): u64 {
   return mode & MODE_DENORMALS_ARE_ZERO && isDenormal(a) ? a & SIGN : a;
 }
 
-/** Whether the inexact flag is up or about to be, so that nobody needs to know whether a result is exact. */
+/** Whether nobody needs to know if a result is exact: the inexact flag is about to go up, or is up and masked. */
 function isInexactKnown(cpu: usize): bool {
-  return ((load<u32>(cpu, VCPU_MXCSR) | load<u32>(cpu, VCPU_SOFTFLOAT_FLAGS)) & INEXACT) != 0;
+  if (load<u32>(cpu, VCPU_SOFTFLOAT_FLAGS) & INEXACT) return true;
+  return (load<u32>(cpu, VCPU_MXCSR) & (INEXACT | INEXACT_MASKED)) == (INEXACT | INEXACT_MASKED);
 }
 
 /** Bits of a normal number's significand down to the last one set. Products of numbers with 53 such bits in all are exact. */
@@ -62,7 +65,8 @@ function multiply(cpu: usize, a: u64, b: u64, mode: u32): u64 {
     const product = x * y;
     if (isOrdinary64(x) && isOrdinary64(y) && isFinite64(product)) {
       if (x == 0 || y == 0) return reinterpret<u64>(product);
-      if (isClear64(product) && (isInexactKnown(cpu) || significantBits(x) + significantBits(y) <= 53)) return reinterpret<u64>(product);
+      if (isClear64(product) && (isInexactKnown(cpu) || significantBits(x) + significantBits(y) <= 53))
+        return reinterpret<u64>(product);
     }
   }
   return f64Mul(cpu, a, b, mode);
@@ -114,13 +118,20 @@ function extreme(cpu: usize, a: u64, b: u64, mode: u32, maximum: bool): u64 {
 /** One lane of `operation`; the flags are collected. SQUARE_ROOT takes its operand as `b`. */
 export function operate64(cpu: usize, operation: u32, a: u64, b: u64, mode: u32): u64 {
   switch (operation) {
-    case ADD: return add(cpu, a, b, mode);
-    case SUBTRACT: return isNan(b) ? f64Sub(cpu, a, b, mode) : add(cpu, a, b ^ SIGN, mode);
-    case MULTIPLY: return multiply(cpu, a, b, mode);
-    case DIVIDE: return divide(cpu, a, b, mode);
-    case SQUARE_ROOT: return squareRoot(cpu, b, mode);
-    case MINIMUM: return extreme(cpu, a, b, mode, false);
-    default: return extreme(cpu, a, b, mode, true);
+    case ADD:
+      return add(cpu, a, b, mode);
+    case SUBTRACT:
+      return isNan(b) ? f64Sub(cpu, a, b, mode) : add(cpu, a, b ^ SIGN, mode);
+    case MULTIPLY:
+      return multiply(cpu, a, b, mode);
+    case DIVIDE:
+      return divide(cpu, a, b, mode);
+    case SQUARE_ROOT:
+      return squareRoot(cpu, b, mode);
+    case MINIMUM:
+      return extreme(cpu, a, b, mode, false);
+    default:
+      return extreme(cpu, a, b, mode, true);
   }
 }
 

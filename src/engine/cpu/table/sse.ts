@@ -178,9 +178,14 @@ const control: readonly Row[] = [
   vectorRow('np', '0F AE', 'mfence', '', 'fence', { extension: 6, mod: 'register' }),
   vectorRow('np', '0F AE', 'sfence', '', 'fence', { extension: 7, mod: 'register' }),
   vectorRow('np', '0F AE', 'clflush', 'Mb', 'clflush', { extension: 7 }),
-  ...['prefetchnta', 'prefetcht0', 'prefetcht1', 'prefetcht2'].map(
-    (mnemonic, extension): Row => ({ opcode: '0F 18', extension, mod: 'memory', mnemonic, operands: 'Mb', handler: 'prefetch' }),
-  ),
+  ...['prefetchnta', 'prefetcht0', 'prefetcht1', 'prefetcht2'].map((mnemonic, extension): Row => ({
+    opcode: '0F 18',
+    extension,
+    mod: 'memory',
+    mnemonic,
+    operands: 'Mb',
+    handler: 'prefetch',
+  })),
   // The rest of the opcode is reserved for hints and does nothing.
   { opcode: '0F 18', mnemonic: 'nop', operands: 'Ev', handler: 'prefetch' },
 ];
