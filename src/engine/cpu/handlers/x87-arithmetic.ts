@@ -19,9 +19,11 @@ import {
   resultSignificand,
 } from '../softfloat/extended';
 import { extendedFromInteger, extendedRoundToIntegral, widenF32, widenF64 } from '../softfloat/extended-convert';
-import { extendedExtract, extendedRemainder, extendedScale, fraction, fractionSe } from '../softfloat/extended-exponent';
+import { extendedExtract, extendedRemainder, extendedScale, NO_QUOTIENT, fraction, fractionSe } from '../softfloat/extended-exponent';
 import {
+  BEFORE,
   FSW_C1,
+  FSW_C2,
   FSW_CODES,
   isEmpty,
   note,
@@ -37,6 +39,7 @@ import {
   settleUnderflow,
   significandAt,
   stack,
+  unmasked,
   x87Mode,
   x87Refused,
 } from '../x87/state';
@@ -221,13 +224,15 @@ function fremainder(cpu: usize, op: usize, nearest: bool): i32 {
   if (x87Refused(cpu)) return FAULT;
   note(cpu, op);
   if (isEmpty(cpu, 0) || isEmpty(cpu, 1)) {
+    settleCodes(cpu, op, FSW_C2, 0);
     if (settleUnderflow(cpu, op)) setStackIndefinite(cpu, 0);
     return NEXT;
   }
   const a = stack(cpu, 0);
   const b = stack(cpu, 1);
   const codes = extendedRemainder(cpu, seAt(a), significandAt(a), seAt(b), significandAt(b), nearest, x87Mode(cpu));
-  if (settleCodes(cpu, op, FSW_CODES, codes)) setStack(cpu, 0, resultSe, resultSignificand);
+  const none = codes == NO_QUOTIENT || unmasked(cpu, BEFORE) != 0;
+  if (settleCodes(cpu, op, none ? FSW_C1 | FSW_C2 : FSW_CODES, none ? 0 : codes)) setStack(cpu, 0, resultSe, resultSignificand);
   return NEXT;
 }
 

@@ -4,7 +4,7 @@ import { CF, PF, ZF, setFlags } from '../flags';
 import { FAULT, NEXT, OP_AUX, OP_RM } from '../layout';
 import { readable } from '../memory';
 import { EQUAL, GREATER, LESS, UNORDERED } from '../softfloat/binary64';
-import { DENORMAL, raiseFlags } from '../softfloat/environment';
+import { DENORMAL, INVALID, raiseFlags } from '../softfloat/environment';
 import { SIGN_80, classOf, extendedCompare, resultSe, resultSignificand } from '../softfloat/extended';
 import { extendedFromInteger, widenF32, widenF64 } from '../softfloat/extended-convert';
 import {
@@ -22,9 +22,8 @@ import {
   settleUnderflow,
   significandAt,
   stack,
-  x87Refused,
-  BEFORE,
   unmasked,
+  x87Refused,
 } from '../x87/state';
 
 /** OP_AUX: how many times to pop; with QUIET a quiet NaN is no invalid operand (FUCOM). */
@@ -56,13 +55,9 @@ function compare(cpu: usize, op: usize, se: u32, significand: u64, denormal: boo
   const register = stack(cpu, 0);
   const relation = extendedCompare(cpu, seAt(register), significandAt(register), se, significand, !(aux & QUIET));
   if (denormal && relation != UNORDERED) raiseFlags(cpu, DENORMAL);
-  // An unmasked exception leaves the condition codes as they were.
-  if (unmasked(cpu, BEFORE)) {
-    settleCodes(cpu, op, FSW_C1, 0);
-    return NEXT;
-  }
-  settleCodes(cpu, op, FSW_CODES, codesOf(relation));
-  popTimes(cpu, aux & POPS);
+  // An unmasked invalid operand leaves the codes as they were, a denormal one does not; both keep the stack from being popped.
+  const mask = unmasked(cpu, INVALID) ? FSW_C1 : FSW_CODES;
+  if (settleCodes(cpu, op, mask, codesOf(relation) & mask)) popTimes(cpu, aux & POPS);
   return NEXT;
 }
 
@@ -126,20 +121,22 @@ export function fcomi(cpu: usize, op: usize): i32 {
   const i = <u32>load<u8>(op, OP_RM);
   const aux = <u32>load<u8>(op, OP_AUX);
   let relation = UNORDERED;
+  let pops = true;
   if (isEmpty(cpu, 0) || isEmpty(cpu, i)) {
     if (!settleUnderflow(cpu, op)) return NEXT;
   } else {
     const a = stack(cpu, 0);
     const b = stack(cpu, i);
     relation = extendedCompare(cpu, seAt(a), significandAt(a), seAt(b), significandAt(b), !(aux & QUIET));
-    if (!settleCodes(cpu, op, FSW_C1, 0)) return NEXT;
+    pops = settleCodes(cpu, op, FSW_C1, 0);
+    if (unmasked(cpu, INVALID)) return NEXT;
   }
   let flags: u32 = 0;
   if (relation == LESS) flags = CF;
   else if (relation == EQUAL) flags = ZF;
   else if (relation == UNORDERED) flags = CF | PF | ZF;
   setFlags(cpu, flags);
-  popTimes(cpu, aux & POPS);
+  if (pops) popTimes(cpu, aux & POPS);
   return NEXT;
 }
 

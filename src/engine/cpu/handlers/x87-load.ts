@@ -34,7 +34,7 @@ import {
   setEmpty,
   setStack,
   setStackIndefinite,
-  settle,
+  settleStore,
   settleCodes,
   settleOverflow,
   settleUnderflow,
@@ -47,6 +47,8 @@ import {
 
 /** OP_AUX: the instruction pops. */
 const POP: u32 = 1;
+/** OP_AUX: an empty ST(0) is no stack underflow. */
+const UNCHECKED: u32 = 2;
 
 // ---- loads ----------------------------------------------------------------------------------------------------------------
 
@@ -54,8 +56,10 @@ const POP: u32 = 1;
 function pushResult(cpu: usize, op: usize): i32 {
   if (!isEmpty(cpu, 7)) {
     if (settleOverflow(cpu, op)) push(cpu, 0xffff, 0xc000000000000000);
-  } else if (settleCodes(cpu, op, FSW_C1, 0)) {
-    push(cpu, resultSe, resultSignificand);
+  } else {
+    settleCodes(cpu, op, FSW_C1, 0);
+    // Of the exceptions of a load only an unmasked invalid operand keeps the value out; an unmasked denormal one is still pushed.
+    if (!unmasked(cpu, INVALID)) push(cpu, resultSe, resultSignificand);
   }
   return NEXT;
 }
@@ -124,8 +128,7 @@ export function fldRegister(cpu: usize, op: usize): i32 {
   const i = <u32>load<u8>(op, OP_RM);
   const register = stack(cpu, i);
   setResult(seAt(register), significandAt(register));
-  // A full stack goes before an empty source.
-  if (isEmpty(cpu, i) && isEmpty(cpu, 7)) {
+  if (isEmpty(cpu, i)) {
     if (settleUnderflow(cpu, op)) push(cpu, 0xffff, 0xc000000000000000);
     return NEXT;
   }
@@ -179,7 +182,7 @@ function storeResult(cpu: usize, op: usize, bytes: u32, low: u64, high: u32): i3
     if (outcome != NEXT) return outcome;
   }
   noteMemory(cpu, op, va);
-  settle(cpu, op);
+  settleStore(cpu, op);
   if (stores && load<u8>(op, OP_AUX) & POP) pop(cpu);
   return NEXT;
 }
@@ -249,15 +252,19 @@ export function fbstp(cpu: usize, op: usize): i32 {
 
 // ---- between registers ----------------------------------------------------------------------------------------------------
 
-/** FST and FSTP to ST(i). */
+/** FST and FSTP to ST(i). The alias D9 D8+i (OP_AUX bit 1) takes an empty ST(0) without an exception: it only pops. */
 export function fstRegister(cpu: usize, op: usize): i32 {
   if (x87Refused(cpu)) return FAULT;
   note(cpu, op);
   const i = <u32>load<u8>(op, OP_RM);
   const register = stack(cpu, 0);
   if (isEmpty(cpu, 0)) {
-    if (!settleUnderflow(cpu, op)) return NEXT;
-    setStackIndefinite(cpu, i);
+    if (load<u8>(op, OP_AUX) & UNCHECKED) {
+      settleCodes(cpu, op, FSW_C1, 0);
+    } else {
+      if (!settleUnderflow(cpu, op)) return NEXT;
+      setStackIndefinite(cpu, i);
+    }
   } else {
     settleCodes(cpu, op, FSW_C1, 0);
     setStack(cpu, i, seAt(register), significandAt(register));
@@ -297,7 +304,6 @@ export function fcmov(cpu: usize, op: usize): i32 {
     if (settleUnderflow(cpu, op)) setStackIndefinite(cpu, 0);
     return NEXT;
   }
-  settleCodes(cpu, op, FSW_C1, 0);
   const condition = <u32>load<u8>(op, OP_AUX);
   const kind = condition & 3;
   const flags = kind == 0 ? CF : kind == 1 ? ZF : kind == 2 ? CF | ZF : PF;
@@ -312,6 +318,7 @@ export function fcmov(cpu: usize, op: usize): i32 {
 export function ffree(cpu: usize, op: usize): i32 {
   if (x87Refused(cpu)) return FAULT;
   note(cpu, op);
+  settleCodes(cpu, op, FSW_C1, 0);
   setEmpty(cpu, <u32>load<u8>(op, OP_RM));
   if (load<u8>(op, OP_AUX) & POP) pop(cpu);
   return NEXT;

@@ -1,5 +1,5 @@
 /** x87 transcendental functions. @sdm Vol.2A F2XM1, FYL2X, FYL2XP1, FPATAN, FPTAN, FSIN, FCOS, FSINCOS; Vol.1 8.3.6-8.3.11 */
-import { FAULT, NEXT } from '../layout';
+import { FAULT, NEXT, VCPU_FSW } from '../layout';
 import { extendedArctangent } from '../softfloat/arctangent';
 import { extendedPowerMinusOne } from '../softfloat/exponential';
 import { CLASS_NAN, classOf, resultSe, resultSignificand } from '../softfloat/extended';
@@ -100,21 +100,23 @@ export function fpatan(cpu: usize, op: usize): i32 {
 
 // ---- angles -----------------------------------------------------------------------------------------------------------------
 
-/** An angle of 2^63 or more: C2 is set, nothing else happens. */
-function angleOutOfRange(cpu: usize, op: usize): bool {
-  if (!isOutOfRange(seAt(stack(cpu, 0)))) return false;
-  settleCodes(cpu, op, FSW_C1 | FSW_C2, FSW_C2);
-  return true;
+/** Notes an instruction on an angle. C2 is cleared whatever comes of it, unless the angle is out of range. */
+function noteAngle(cpu: usize, op: usize): void {
+  note(cpu, op);
+  store<u16>(cpu, load<u16>(cpu, VCPU_FSW) & ~FSW_C2, VCPU_FSW);
 }
 
-/** C2 tells that the reduction is complete. */
-function clearIncomplete(cpu: usize, op: usize): void {
-  settleCodes(cpu, op, FSW_C2, 0);
+/** An angle of 2^63 or more: C2 is set, nothing else happens. */
+function angleOutOfRange(cpu: usize, op: usize): bool {
+  const x = stack(cpu, 0);
+  if (!isOutOfRange(seAt(x), significandAt(x))) return false;
+  settleCodes(cpu, op, FSW_C1, FSW_C2);
+  return true;
 }
 
 export function fsin(cpu: usize, op: usize): i32 {
   if (x87Refused(cpu)) return FAULT;
-  note(cpu, op);
+  noteAngle(cpu, op);
   if (isEmpty(cpu, 0)) {
     if (settleUnderflow(cpu, op)) setStackIndefinite(cpu, 0);
     return NEXT;
@@ -122,13 +124,12 @@ export function fsin(cpu: usize, op: usize): i32 {
   if (angleOutOfRange(cpu, op)) return NEXT;
   const x = stack(cpu, 0);
   extendedSine(cpu, seAt(x), significandAt(x), x87Mode(cpu));
-  clearIncomplete(cpu, op);
   return storeTop(cpu, op);
 }
 
 export function fcos(cpu: usize, op: usize): i32 {
   if (x87Refused(cpu)) return FAULT;
-  note(cpu, op);
+  noteAngle(cpu, op);
   if (isEmpty(cpu, 0)) {
     if (settleUnderflow(cpu, op)) setStackIndefinite(cpu, 0);
     return NEXT;
@@ -136,13 +137,12 @@ export function fcos(cpu: usize, op: usize): i32 {
   if (angleOutOfRange(cpu, op)) return NEXT;
   const x = stack(cpu, 0);
   extendedCosine(cpu, seAt(x), significandAt(x), x87Mode(cpu));
-  clearIncomplete(cpu, op);
   return storeTop(cpu, op);
 }
 
 /** For the instructions that push a second result: whether the stack does not serve; the instruction is then done. */
 function pairOfResultsRefused(cpu: usize, op: usize): bool {
-  note(cpu, op);
+  noteAngle(cpu, op);
   const underflow = isEmpty(cpu, 0);
   if (!underflow && isEmpty(cpu, 7)) return false;
   if (underflow ? settleUnderflow(cpu, op) : settleOverflow(cpu, op)) {
@@ -158,7 +158,6 @@ export function fsincos(cpu: usize, op: usize): i32 {
   if (angleOutOfRange(cpu, op)) return NEXT;
   const x = stack(cpu, 0);
   extendedSineCosine(cpu, seAt(x), significandAt(x), x87Mode(cpu));
-  clearIncomplete(cpu, op);
   if (!settle(cpu, op)) return NEXT;
   setStack(cpu, 0, resultSe, resultSignificand);
   push(cpu, cosineSe, cosine);
@@ -172,7 +171,6 @@ export function fptan(cpu: usize, op: usize): i32 {
   if (angleOutOfRange(cpu, op)) return NEXT;
   const x = stack(cpu, 0);
   extendedTangent(cpu, seAt(x), significandAt(x), x87Mode(cpu));
-  clearIncomplete(cpu, op);
   if (!settle(cpu, op)) return NEXT;
   setStack(cpu, 0, resultSe, resultSignificand);
   if (classOf(resultSe, resultSignificand) == CLASS_NAN) push(cpu, resultSe, resultSignificand);

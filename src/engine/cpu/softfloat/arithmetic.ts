@@ -198,10 +198,13 @@ export function finish(cpu: usize, precision: u32, maxExponent: i32, mode: u32):
 }
 
 function finishTiny(cpu: usize, precision: u32, maxExponent: i32, mode: u32, exponent: i32, high: u64): void {
-  if (mode & MODE_UNDERFLOW_UNMASKED && maxExponent == MAX_EXPONENT_80 && exponent + WRAP_80 > -MAX_EXPONENT_80) {
-    roundedField = <u32>(exponent + WRAP_80 + maxExponent);
-    roundedHigh = high;
-    raiseFlags(cpu, inexact ? UNDERFLOW | INEXACT : UNDERFLOW);
+  if (mode & MODE_UNDERFLOW_UNMASKED && maxExponent == MAX_EXPONENT_80) {
+    // FSCALE can leave even the wrapped range: zero then.
+    const wraps = exponent + WRAP_80 > -MAX_EXPONENT_80;
+    roundedField = wraps ? <u32>(exponent + WRAP_80 + maxExponent) : 0;
+    roundedHigh = wraps ? high : 0;
+    roundedUp = roundedUp && wraps;
+    raiseFlags(cpu, inexact || !wraps ? UNDERFLOW | INEXACT : UNDERFLOW);
     return;
   }
   roundedField = 0;
@@ -221,10 +224,13 @@ function finishTiny(cpu: usize, precision: u32, maxExponent: i32, mode: u32, exp
 }
 
 function finishHuge(cpu: usize, precision: u32, maxExponent: i32, mode: u32, exponent: i32, high: u64): void {
-  if (mode & MODE_OVERFLOW_UNMASKED && maxExponent == MAX_EXPONENT_80 && exponent - WRAP_80 <= maxExponent) {
-    roundedField = <u32>(exponent - WRAP_80 + maxExponent);
-    roundedHigh = high;
-    raiseFlags(cpu, inexact ? OVERFLOW | INEXACT : OVERFLOW);
+  if (mode & MODE_OVERFLOW_UNMASKED && maxExponent == MAX_EXPONENT_80) {
+    // FSCALE can leave even the wrapped range: infinity then.
+    const wraps = exponent - WRAP_80 <= maxExponent;
+    roundedField = <u32>(wraps ? exponent - WRAP_80 + maxExponent : 2 * maxExponent + 1);
+    roundedHigh = wraps ? high : 0x8000000000000000;
+    roundedUp = roundedUp || !wraps;
+    raiseFlags(cpu, inexact || !wraps ? OVERFLOW | INEXACT : OVERFLOW);
     return;
   }
   raiseFlags(cpu, OVERFLOW | INEXACT);

@@ -4,6 +4,7 @@
  */
 import { exactExponent, exactHigh, exactLow, exactSign, setExact } from './arithmetic';
 import { EXPONENTIAL, EXPONENTIAL_TERMS, LN_2_EXPONENT, LN_2_HIGH, LN_2_LOW } from './constants';
+import { INEXACT, raiseFlags } from './environment';
 import {
   CLASS_INFINITE,
   SIGN_80,
@@ -40,7 +41,9 @@ export function extendedPowerMinusOne(cpu: usize, se: u32, significand: u64, mod
   const exponent = exponentOf(se, significand);
   if (significand == 0 || exponent >= 0) {
     // 2^-1 - 1 = -1/2; 0 and 1 are their own results.
-    setResult(negative && exponent == 0 && significand == TOP_BIT ? 0xbffe : se, significand);
+    const one = exponent == 0 && significand == TOP_BIT;
+    if (significand != 0 && !one) raiseFlags(cpu, INEXACT);
+    setResult(negative && one ? 0xbffe : se, significand);
     return;
   }
   setExact(signOf(se), exponent, significandOf(significand), 0);

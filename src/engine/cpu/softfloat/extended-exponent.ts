@@ -33,16 +33,19 @@ function quotientCode(quotient: u64): u32 {
   return (quotient & 4 ? C0 : 0) | (quotient & 2 ? C3 : 0) | (quotient & 1 ? C1 : 0);
 }
 
+/** What extendedRemainder returns where a NaN or an invalid operation leaves no quotient. */
+export const NO_QUOTIENT: u32 = 0xffffffff;
+
 /**
  * FPREM, or FPREM1 when `nearest`: the remainder of a / b with the quotient truncated or rounded to nearest even. Returns the
  * condition code. When the exponents differ by 64 or more the result is a partial one: C2 is set and the difference has become
  * smaller by 32 to 63 (@sdm Vol.2A FPREM).
  */
 export function extendedRemainder(cpu: usize, aSe: u32, a: u64, bSe: u32, b: u64, nearest: bool, mode: u32): u32 {
-  if (propagateNan(cpu, aSe, a, bSe, b)) return 0;
+  if (propagateNan(cpu, aSe, a, bSe, b)) return NO_QUOTIENT;
   if ((aSe & FIELD_80) == FIELD_80 || b == 0) {
     invalidResult(cpu);
-    return 0;
+    return NO_QUOTIENT;
   }
   raiseDenormal(cpu, aSe, a);
   raiseDenormal(cpu, bSe, b);

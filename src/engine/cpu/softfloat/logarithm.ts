@@ -4,7 +4,7 @@
  */
 import { exactExponent, exactHigh, exactLow, multiplyNumbers, setExact, fromInteger, exactSign } from './arithmetic';
 import { LOG2_E_EXPONENT, LOG2_E_HIGH, LOG2_E_LOW, LOGARITHM_TERMS, ODD_RECIPROCALS } from './constants';
-import { ZERO_DIVIDE, raiseFlags } from './environment';
+import { INEXACT, ZERO_DIVIDE, raiseFlags } from './environment';
 import {
   CLASS_INFINITE,
   SIGN_80,
@@ -15,6 +15,7 @@ import {
   propagateNan,
   raiseDenormal,
   setInfinity,
+  setResult,
   setZero,
   signOf,
   significandOf,
@@ -149,8 +150,8 @@ function specialPlusOne(cpu: usize, xSe: u32, x: u64, ySe: u32, y: u64): bool {
 }
 
 /**
- * FYL2XP1: y * log2(x + 1). The manual defines it for |x| < 1 - sqrt(1/2); beyond, the same formula is evaluated, and x <= -1
- * is INVALID.
+ * FYL2XP1: y * log2(x + 1). The manual defines it for |x| < 1 - sqrt(1/2); beyond, the same formula is evaluated, and for x <= -1
+ * the operand comes back.
  */
 export function extendedYLog2XPlusOne(cpu: usize, xSe: u32, x: u64, ySe: u32, y: u64, mode: u32): void {
   if (specialPlusOne(cpu, xSe, x, ySe, y)) return;
@@ -160,7 +161,8 @@ export function extendedYLog2XPlusOne(cpu: usize, xSe: u32, x: u64, ySe: u32, y:
   // 0.25 <= |x|: 1 + x fits 128 bits unless x is large, and nothing cancels that matters.
   if (exponent >= -2) {
     if (sign && exponent >= 0) {
-      invalidResult(cpu);
+      raiseFlags(cpu, INEXACT);
+      setResult(xSe, x);
       return;
     }
     setExact(sign, exponent, significand, 0);

@@ -6,6 +6,7 @@ import { exactExponent, exactHigh, exactLow, exactSign, setExact } from './arith
 import { COSINE, COSINE_TERMS, SINE, SINE_TERMS } from './constants';
 import {
   CLASS_INFINITE,
+  CLASS_NORMAL,
   FIELD_80,
   TOP_BIT,
   classOf,
@@ -46,9 +47,8 @@ let reducedHigh: u64 = 0;
 let reducedLow: u64 = 0;
 
 /** The x87 does these functions only for |x| < 2^63; beyond, it sets C2 and leaves everything else. */
-export function isOutOfRange(se: u32): bool {
-  const field = se & FIELD_80;
-  return field >= 0x3fff + 63 && field != FIELD_80;
+export function isOutOfRange(se: u32, significand: u64): bool {
+  return (se & FIELD_80) >= 0x3fff + 63 && classOf(se, significand) == CLASS_NORMAL;
 }
 
 function keepReduced(): void {

@@ -9,6 +9,8 @@ const operations = ['add', 'mul', 'com', 'comp', 'sub', 'subr', 'div', 'divr'] a
 /** aux of arithmetic: the operation, plus 8 to pop. Of comparisons: number of pops, plus 4 for "unordered". */
 const ARITHMETIC_POP = 8;
 const UNORDERED = 4;
+/** aux of FSTP to a register: popping is 1; an empty ST(0) raises nothing. */
+const UNCHECKED = 2;
 
 function memoryArithmetic(opcode: string, operand: string, prefix: string, arithmetic: string, compare: string): Row[] {
   return operations.map((name, extension) => {
@@ -64,7 +66,7 @@ export const x87Rows: readonly Row[] = [
   register('D9', 0, 'fld', 'fldRegister'),
   register('D9', 1, 'fxch', 'fxch'),
   fixed('D9', 2, 0, 'fnop', 'fnop'),
-  register('D9', 3, 'fstp1', 'fstRegister', 1),
+  register('D9', 3, 'fstp1', 'fstRegister', 1 + UNCHECKED),
   fixed('D9', 4, 0, 'fchs', 'fchs'),
   fixed('D9', 4, 1, 'fabs', 'fabs'),
   fixed('D9', 4, 4, 'ftst', 'ftst'),

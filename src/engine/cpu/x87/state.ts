@@ -173,23 +173,43 @@ function noteOpcode(cpu: usize, op: usize): void {
 }
 
 /**
+ * Drops what an instruction that an unmasked exception stops never comes to meet: whatever the rounding of the result raised.
+ * `kinds` are the exceptions that stop it: BEFORE or BEFORE_STORE.
+ */
+function dropUnreached(cpu: usize, kinds: u32): void {
+  if (!unmasked(cpu, kinds)) return;
+  const flags = load<u32>(cpu, VCPU_SOFTFLOAT_FLAGS);
+  store<u32>(cpu, flags & (unmasked(cpu, BEFORE) ? BEFORE | FSW_SF : ~INEXACT), VCPU_SOFTFLOAT_FLAGS);
+}
+
+/**
  * Merges the gathered flags into the status word, with `codes` for the condition codes in `mask`, and sets ES where one is
  * unmasked. Returns whether the result may be stored in a register.
  */
 export function settleCodes(cpu: usize, op: usize, mask: u32, codes: u32): bool {
-  const flags = load<u32>(cpu, VCPU_SOFTFLOAT_FLAGS);
-  let status = ((<u32>load<u16>(cpu, VCPU_FSW)) & ~mask) | codes | flags;
   const pending = unmasked(cpu, EXCEPTIONS);
+  let status = (<u32>load<u16>(cpu, VCPU_FSW) & ~mask) | codes | load<u32>(cpu, VCPU_SOFTFLOAT_FLAGS);
   if (pending) status |= FSW_ES | FSW_B;
   store<u16>(cpu, status, VCPU_FSW);
   if (pending) noteOpcode(cpu, op);
   return (pending & BEFORE) == 0;
 }
 
-/** The same for an instruction whose C1 says that the result was rounded up. */
-export function settle(cpu: usize, op: usize): bool {
+function settleRounded(cpu: usize, op: usize): bool {
   const up = (load<u32>(cpu, VCPU_SOFTFLOAT_FLAGS) & INEXACT) != 0 && roundedUp;
   return settleCodes(cpu, op, FSW_C1, up ? FSW_C1 : 0);
+}
+
+/** The same for an instruction whose C1 says that the result was rounded up. */
+export function settle(cpu: usize, op: usize): bool {
+  dropUnreached(cpu, BEFORE);
+  return settleRounded(cpu, op);
+}
+
+/** The same for a store to memory. */
+export function settleStore(cpu: usize, op: usize): void {
+  dropUnreached(cpu, BEFORE_STORE);
+  settleRounded(cpu, op);
 }
 
 /** A register was read empty. Returns whether the indefinite value may be stored. */
