@@ -36,10 +36,15 @@ export interface VcpuCounters {
 export interface TerminalSink {
   /** Called with batches of output; the next batch waits for the returned promise (flow control). */
   write(bytes: Uint8Array): Promise<void> | void;
+  /** Called once when no more output can come: the shell was left, the domain is gone. */
+  ended(reason: string): void;
 }
 
 export interface Dom0 {
-  /** Powers the machine on; resolves when the shell takes commands. */
+  /**
+   * Powers the machine on; resolves when the shell takes commands. onProgress is called as long as the machine runs: for its
+   * start and later for each long task, such as fetching a kernel; a task is over when its fraction is 1.
+   */
   boot(options: { storage: 'indexeddb' | 'memory' }, onProgress: (progress: Progress) => void): Promise<void>;
   exec(command: string, options?: { stdin?: string; timeoutMs?: number }): Promise<ExecResult>;
   readFile(path: string): Promise<Uint8Array>;
@@ -60,7 +65,7 @@ export interface Dom0 {
 }
 
 export interface Progress {
-  /** What is under way, in words for the user. */
+  /** What is under way, in words for the user; the same words from start to end. */
   task: string;
   /** 0..1, or undefined when unknown. */
   fraction: number | undefined;
