@@ -4,6 +4,7 @@
  */
 import { CODE_ADDRESS, CODE_PAGES, SLOT_BYTES, dataOffset } from '../../src/engine/cpu/testing/address-map.ts';
 import { type Form, isString, isVector, operandsOf, rmOperand } from '../../src/engine/cpu/testing/forms.ts';
+import { groupOf } from '../../src/engine/cpu/testing/groups.ts';
 import { inputState } from '../../src/engine/cpu/testing/input.ts';
 import { FX_ST, FX_XMM_END, type MachineState } from '../../src/engine/cpu/testing/machine-state.ts';
 import type { Random } from '../../src/engine/cpu/testing/random.ts';
@@ -176,8 +177,8 @@ interface Amount {
 
 /** How many encodings and inputs a form is worth: floats have more edges than moves. */
 function amountOf(form: Form): Amount {
-  if (isX87(form.row)) return form.rm === 'memory' ? { encodings: 4, inputs: 6 } : { encodings: 5, inputs: 6 };
-  if (isVector(form.row)) return { encodings: 5, inputs: 4 };
+  if (isX87(form.row)) return form.rm === 'memory' ? { encodings: 4, inputs: 12 } : { encodings: 5, inputs: 14 };
+  if (isVector(form.row)) return groupOf(form.row) === 'vector-float' ? { encodings: 6, inputs: 12 } : { encodings: 5, inputs: 5 };
   if (isString(form.row)) return { encodings: 2, inputs: 8 };
   if (operandsOf(form.row).length === 0) return { encodings: 1, inputs: 6 };
   return { encodings: 5, inputs: 3 };

@@ -138,7 +138,8 @@ export function encode(form: Form, choice: Choice, address: number): Uint8Array 
   let modRm: number | null = null;
   let memory: MemoryBytes | null = null;
   if (hasModRm(row)) {
-    let reg = row.extension ?? 0;
+    // Hint NOPs without an operand there take any value.
+    let reg = row.extension ?? (regNotation === undefined ? choice.reg & 7 : 0);
     if (row.extension === undefined && regNotation !== undefined) {
       const eight = letterIn(regNotation, 'PSD') ? choice.reg & 7 : choice.reg;
       reg = register(eight, regNotation.letter === 'G' && regNotation.type === 'b', 4);

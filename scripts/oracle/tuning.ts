@@ -3,7 +3,7 @@
  * sometimes match, counts that end, branch targets that exist. Keyed by opcode, like the manual's opcode map.
  */
 import { D0, GUARD } from '../../src/engine/cpu/testing/address-map.ts';
-import { type Form, isString, rmOperand } from '../../src/engine/cpu/testing/forms.ts';
+import { type Form, isString, letterIn, operandsOf, rmOperand } from '../../src/engine/cpu/testing/forms.ts';
 import { RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP } from '../../src/engine/cpu/testing/machine-state.ts';
 import { FLAG_DF, FX_FCW, FX_FSW, FX_MXCSR, FX_ST, readU16, writeU16, writeU32, writeU64 } from '../../src/engine/cpu/testing/machine-state.ts';
 import { fillValues } from '../../src/engine/cpu/testing/values.ts';
@@ -350,6 +350,15 @@ function tuneIndirectJump(draft: Draft): boolean {
 
 const X87_EXCEPTIONS = 0x3f;
 
+/** An x87 exception that is pending: the next instruction that looks at the x87 must report it. */
+function pendingException(draft: Draft): void {
+  const content = new Uint8Array(4);
+  writeU16(content, 0, 0x37e); // invalid operation unmasked
+  writeU16(content, 2, 0x8081 | (draft.random.below(8) << 11));
+  draft.patches.push({ address: FX_FCW, length: 4, content });
+  draft.state.fx.set(content, FX_FCW);
+}
+
 /** Sometimes unmasked exceptions, sometimes one that is pending, sometimes a stack that over- or underflows. */
 function tuneX87(draft: Draft): boolean {
   const { form, random, state } = draft;
@@ -435,11 +444,12 @@ function tuneStateLoad(draft: Draft): boolean {
 /** Vector arithmetic: now and then with an exception unmasked. */
 function tuneMxcsr(draft: Draft): boolean {
   const { form, random, flavour } = draft;
+  if (operandsOf(form.row).some((operand) => letterIn(operand, 'PQN')) && random.oneIn(12)) pendingException(draft);
   const floating = flavour === 'f32' || flavour === 'f64' || /^cvt/.test(form.row.mnemonic.toLowerCase());
   const vector = rmOperand(form.row) !== undefined && /[VWUP]/.test(form.row.operands);
   if (!floating || !vector || !random.oneIn(8)) return true;
   const control = new Uint8Array(4);
-  writeU32(control, 0, (random.u32() & 0xff3f & ~0) | 0);
+  writeU32(control, 0, random.u32() & 0xff3f);
   draft.patches.push({ address: FX_MXCSR, length: 4, content: control });
   return true;
 }

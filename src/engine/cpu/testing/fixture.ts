@@ -5,7 +5,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
-  CC_EXPLICIT,
   CONTROL,
   CONTROL_ARENA_BYTES,
   CONTROL_CPUID,
@@ -18,17 +17,13 @@ import {
   CPUID_LEAF_BYTES,
   FRAME_BYTES,
   PAGE_BYTES,
-  VCPU_ARENA,
-  VCPU_ARENA_END,
-  VCPU_ARENA_NEXT,
   VCPU_BLOCKS,
   VCPU_BLOCK_BYTES,
-  VCPU_CC_OP,
-  VCPU_CC_R,
   VCPU_CR0,
   VCPU_CR3_KERNEL,
   VCPU_CR3_USER,
   VCPU_CR4,
+  VCPU_DR,
   VCPU_EFER,
   VCPU_FAULT_ADDRESS,
   VCPU_FAULT_ERROR,
@@ -38,25 +33,15 @@ import {
   VCPU_FS_BASE,
   VCPU_FTW,
   VCPU_GS_BASE,
-  VCPU_ID,
-  VCPU_JUMP_CACHE,
-  VCPU_JUMP_KERNEL,
-  VCPU_JUMP_USER,
   VCPU_MXCSR,
-  VCPU_RFLAGS,
   VCPU_RIP,
   VCPU_SELECTORS,
-  VCPU_TLB,
-  VCPU_TLB_KERNEL,
-  VCPU_TLB_USER,
-  VCPU_USER_MODE,
+  VCPU_STEPPING,
   VCPU_X87,
   VCPU_XMM,
 } from '../layout.ts';
 import { FS_BASE, GS_BASE } from './address-map.ts';
-import { arithmeticFlags } from './lazy-flags.ts';
 import {
-  ARITHMETIC_FLAGS,
   FX_FCW,
   FX_FSW,
   FX_FTW,
@@ -93,8 +78,12 @@ const EFER_INITIAL = 0xd01n;
 const SELECTORS = [0, 0x33, 0x2b, 0, 0, 0];
 
 export interface CoreExports {
-  attach(cpu: number): void;
+  attach(): void;
+  resetVcpu(cpu: number, arena: number): void;
   run(cpu: number, budget: number): number;
+  setMode(cpu: number, user: number): void;
+  getRflags(cpu: number): bigint;
+  setRflags(cpu: number, value: bigint): void;
 }
 
 export interface PageRights {
@@ -143,6 +132,7 @@ export class CoreFixture {
   readonly inputs: HostInputs = { nowNs: 1_000_000, entropy: 0x12345678 };
   private readonly framesBase: number;
   private nextFrame = 0;
+  private stepped = false;
   private readonly l4: number;
 
   /** `frames`: pages of guest memory, page tables included. */
@@ -165,10 +155,9 @@ export class CoreFixture {
     this.l4 = this.takeFrame();
 
     const { cpu, l4 } = this;
-    this.setU32(cpu + VCPU_ID, 0);
-    this.setU32(cpu + VCPU_ARENA, ARENA);
-    this.setU32(cpu + VCPU_ARENA_NEXT, ARENA);
-    this.setU32(cpu + VCPU_ARENA_END, ARENA + ARENA_BYTES);
+    this.exports = this.instantiate();
+    this.exports.attach();
+    this.exports.resetVcpu(cpu, ARENA);
     this.setU64(cpu + VCPU_CR3_KERNEL, this.machineAddress(l4));
     this.setU64(cpu + VCPU_CR3_USER, this.machineAddress(l4));
     this.setU64(cpu + VCPU_CR0, CR0_INITIAL);
@@ -177,8 +166,6 @@ export class CoreFixture {
     this.setU64(cpu + VCPU_FS_BASE, FS_BASE);
     this.setU64(cpu + VCPU_GS_BASE, GS_BASE);
     SELECTORS.forEach((selector, index) => this.view.setUint16(cpu + VCPU_SELECTORS + 2 * index, selector, true));
-    this.exports = this.instantiate();
-    this.exports.attach(cpu);
     this.setUserMode(true);
   }
 
@@ -253,10 +240,7 @@ export class CoreFixture {
   }
 
   setUserMode(user: boolean): void {
-    const { cpu } = this;
-    this.setU32(cpu + VCPU_USER_MODE, user ? 1 : 0);
-    this.setU32(cpu + VCPU_TLB, cpu + (user ? VCPU_TLB_USER : VCPU_TLB_KERNEL));
-    this.setU32(cpu + VCPU_JUMP_CACHE, cpu + (user ? VCPU_JUMP_USER : VCPU_JUMP_KERNEL));
+    this.exports.setMode(this.cpu, user ? 1 : 0);
   }
 
   /** Sets the CPUID leaves: leaf, subleaf (0xffffffff = any), eax, ebx, ecx, edx. */
@@ -268,15 +252,23 @@ export class CoreFixture {
   }
 
   get rflags(): number {
-    const others = Number(this.getU64(this.cpu + VCPU_RFLAGS) & 0xffffffffn) & ~ARITHMETIC_FLAGS;
-    return others | arithmeticFlags(this.view, this.cpu) | 2;
+    return Number(BigInt.asUintN(32, this.exports.getRflags(this.cpu)));
   }
 
   set rflags(value: number) {
-    const { cpu } = this;
-    this.setU32(cpu + VCPU_CC_OP, CC_EXPLICIT);
-    this.setU64(cpu + VCPU_CC_R, BigInt(value & ARITHMETIC_FLAGS));
-    this.setU64(cpu + VCPU_RFLAGS, BigInt((value & ~ARITHMETIC_FLAGS) | 2));
+    this.exports.setRflags(this.cpu, BigInt(value));
+    if (this.stepped) this.setU32(this.cpu + VCPU_STEPPING, 1);
+  }
+
+  /**
+   * With `on` every instruction goes through the step path, which executes by the rows' own handlers; without, hot instructions
+   * are executed by the run loop. (DR7 enables a breakpoint at an address that no test reaches.)
+   */
+  setStepped(on: boolean): void {
+    this.stepped = on;
+    this.setU64(this.cpu + VCPU_DR, 0x7fff_0000_0000n);
+    this.setU64(this.cpu + VCPU_DR + 7 * 8, on ? 1n : 0n);
+    this.setU32(this.cpu + VCPU_STEPPING, on ? 1 : 0);
   }
 
   setState(state: MachineState): void {

@@ -111,9 +111,14 @@ export interface VectorReport {
   readonly sameInputs: boolean;
 }
 
+/** How the core executes: by the run loop with its hot operations, or one instruction at a time by the rows' handlers. */
+export const PATHS = ['run loop', 'stepped'] as const;
+export type Path = (typeof PATHS)[number];
+
 /** `accept` chooses forms by key. */
-export function runVectors(file: VectorFile, accept: (key: string) => boolean = () => true): VectorReport {
+export function runVectors(file: VectorFile, path: Path, accept: (key: string) => boolean = () => true): VectorReport {
   const machine = new VectorMachine();
+  machine.fixture.setStepped(path === 'stepped');
   for (const form of file.forms) for (const encoding of form.encodings) machine.load(encoding);
   const failures: Failure[] = [];
   let cases = 0;
