@@ -194,3 +194,5 @@ export const CRASH_NO_USER_TABLES = 4;
 export const CRASH_NO_FAILSAFE = 5;
 /** The guest asked for it: SHUTDOWN_crash. */
 export const CRASH_BY_GUEST = 6;
+/** The core failed: a defect of the hypervisor, not of the guest. */
+export const CRASH_CORE_FAILURE = 7;

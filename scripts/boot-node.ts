@@ -1,0 +1,147 @@
+/**
+ * Boots a kernel as a PV domain in Node, its vCPUs taking turns on one thread, and prints its console:
+ * `tsx scripts/boot-node.ts --kernel FILE [--ramdisk FILE] [--memory MIB] [--vcpus N] [--append "ARGUMENTS"] [--seconds N] [--counters]`
+ */
+import { readFileSync } from 'node:fs';
+import { randomFillSync } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { createGunzip } from '../src/engine/codec/gunzip.ts';
+import { createUnxz } from '../src/engine/codec/xz.ts';
+import { CooperativeLauncher } from '../src/engine/hypervisor/cooperative.ts';
+import { Hypervisor } from '../src/engine/hypervisor/hypervisor.ts';
+import type { Clock, HypervisorLog } from '../src/engine/hypervisor/platform.ts';
+import type { SharedRing } from '../src/engine/hypervisor/control.ts';
+import { registerLines } from '../src/engine/hypervisor/crash-report.ts';
+import { vcpuBlockOf } from '../src/engine/hypervisor/domain-memory.ts';
+import { PV_EXCEPTION_COUNTS, PV_HYPERCALL_COUNTS, PV_PAGE_TABLE_WRITES } from '../src/engine/pv/layout.ts';
+import { VCPU_BLOCKS_DECODED, VCPU_CODE_DROPS, VCPU_EVENTS, VCPU_FAULTS, VCPU_INSTRUCTIONS, VCPU_TLB_MISSES } from '../src/engine/cpu/layout.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    kernel: { type: 'string' },
+    ramdisk: { type: 'string' },
+    memory: { type: 'string', default: '256' },
+    vcpus: { type: 'string', default: '1' },
+    append: { type: 'string', default: 'console=hvc0 earlyprintk=xen noreplace-smp' },
+    seconds: { type: 'string', default: '60' },
+    slice: { type: 'string', default: '250000' },
+    counters: { type: 'boolean', default: false },
+  },
+});
+if (options.kernel === undefined) throw new Error('--kernel FILE is needed');
+
+const clock: Clock = {
+  nowNs: () => performance.now() * 1e6,
+  wallNs: () => BigInt(Date.now()) * 1_000_000n,
+};
+const log: HypervisorLog = {
+  write: (text) => {
+    process.stderr.write(text);
+  },
+  read: () => '',
+};
+const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const changed = async (words: Int32Array, index: number, value: number, timeoutMs = 1000): Promise<void> => {
+  const result = Atomics.waitAsync(words, index, value, timeoutMs);
+  if (result.async) await result.value;
+};
+const entropy = {
+  fill: (bytes: Uint8Array): void => {
+    randomFillSync(bytes);
+  },
+};
+const launcher = new CooperativeLauncher({
+  clock,
+  turns: {
+    nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
+    sleep: (words, index, value, timeoutNs) => changed(words, index, value, Math.min(Math.max(timeoutNs / 1e6, 0), 1000)),
+  },
+  host: ({ domid }) => ({
+    nowNs: () => clock.nowNs(),
+    entropy: () => randomFillSync(new Uint32Array(1))[0] ?? 0,
+    consoleWrite: (bytes) => {
+      log.write(`(d${domid}) ${new TextDecoder().decode(bytes)}`);
+    },
+  }),
+  onFailure: ({ domid, vcpu }, error) => {
+    log.write(`(XEN) d${domid}v${vcpu} core failure: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  },
+  sliceInstructions: Number(options.slice),
+});
+const decoders = {
+  gunzip: createGunzip(() => new DecompressionStream('gzip') as never),
+  unxz: async (input: Uint8Array, sizeBytes: number) => {
+    const module = await WebAssembly.compile(new Uint8Array(readFileSync('build/codec.wasm')));
+    return createUnxz(module)(input, sizeBytes);
+  },
+};
+const machine = new Hypervisor({
+  module: await WebAssembly.compile(new Uint8Array(readFileSync('build/core.wasm'))),
+  clock,
+  entropy,
+  waiter: { changed },
+  launcher,
+  log,
+  totalPages: 1 << 20,
+  pcpus: 1,
+  cpuKhz: 1_000_000,
+  commandLine: '',
+  decoders,
+});
+
+/** Prints what the guest puts in its console ring. */
+function attachConsole(ring: SharedRing): void {
+  const drain = (): void => {
+    const producer = Atomics.load(ring.words, 0xc0c / 4) >>> 0;
+    let consumer = Atomics.load(ring.words, 0xc08 / 4) >>> 0;
+    if (producer === consumer) return;
+    const bytes: number[] = [];
+    for (; consumer !== producer && bytes.length < 2048; consumer = (consumer + 1) >>> 0) bytes.push(ring.bytes[0x400 + (consumer & 2047)] ?? 0);
+    Atomics.store(ring.words, 0xc08 / 4, consumer | 0);
+    process.stdout.write(Uint8Array.from(bytes));
+    ring.notify();
+  };
+  ring.onNotify(drain);
+  setInterval(drain, 50).unref();
+}
+
+const pages = Number(options.memory) * 256;
+const domid = await machine.createDomain({ maxPages: pages, maxVcpus: Number(options.vcpus), handle: randomFillSync(new Uint8Array(16)) });
+const started = clock.nowNs();
+const built = await machine.buildDomain(domid, {
+  kernel: new Uint8Array(readFileSync(options.kernel)),
+  ramdisk: options.ramdisk === undefined ? undefined : new Uint8Array(readFileSync(options.ramdisk)),
+  commandLine: options.append,
+  pages,
+  features: '',
+});
+log.write(`(XEN) built in ${((clock.nowNs() - started) / 1e6).toFixed(0)} ms: ${JSON.stringify(built)}\n`);
+const domain = machine.domainOf(domid);
+attachConsole(machine.mapRing(domid, built.consoleMfn, built.consolePort));
+let over = false;
+machine.onDomainException(() => {
+  over = true;
+});
+const running = clock.nowNs();
+await machine.unpauseDomain(domid);
+while (!over && clock.nowNs() - running < Number(options.seconds) * 1e9) await sleep(100);
+const seconds = (clock.nowNs() - running) / 1e9;
+if (!over) {
+  await machine.pauseDomain(domid);
+  for (let vcpu = 0; vcpu < Number(options.vcpus); vcpu += 1) for (const line of registerLines(domain.memory, domid, vcpu)) log.write(`(XEN) ${line}\n`);
+}
+if (options.counters) {
+  const view = new DataView(domain.memory.buffer);
+  for (let vcpu = 0; vcpu < Number(options.vcpus); vcpu += 1) {
+    const cpu = vcpuBlockOf(vcpu);
+    const counter = (offset: number): number => Number(view.getBigUint64(cpu + offset, true));
+    const list = (offset: number, count: number): string =>
+      Array.from({ length: count }, (_, n) => [n, counter(offset + n * 8)] as const).filter(([, value]) => value > 0).map(([n, value]) => `${n}:${value}`).join(' ');
+    log.write(
+      `v${vcpu}: ${(counter(VCPU_INSTRUCTIONS) / 1e6).toFixed(1)} M instructions in ${seconds.toFixed(1)} s, ${counter(VCPU_TLB_MISSES)} TLB misses, ` +
+        `${counter(VCPU_BLOCKS_DECODED)} blocks decoded, ${counter(VCPU_CODE_DROPS)} code drops, ${counter(VCPU_FAULTS)} faults, ${counter(VCPU_EVENTS)} events, ` +
+        `${counter(PV_PAGE_TABLE_WRITES)} direct page-table writes\n  hypercalls ${list(PV_HYPERCALL_COUNTS, 48)}\n  exceptions ${list(PV_EXCEPTION_COUNTS, 32)}\n`,
+    );
+  }
+}
+process.exit(0);

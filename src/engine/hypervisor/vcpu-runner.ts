@@ -1,0 +1,134 @@
+/**
+ * Runs one vCPU, a slice at a time, and says what to wait for between slices. The thread that owns the runner does the waiting:
+ * a worker blocks on the doorbell, a test or a single-threaded machine takes turns.
+ *
+ * Everything that may end a wait (an event, a timer moved, pause and unpause, a vCPU brought up) rings the vCPU's doorbell; the
+ * runner samples it before it looks at the reasons to sleep, and the sleeper sleeps on that sample, so nothing is missed.
+ */
+import {
+  EXIT_CRASH,
+  EXIT_EXCEPTION,
+  EXIT_OFFLINE,
+  EXIT_SHUTDOWN,
+  EXIT_YIELD,
+  VCPU_DOORBELL,
+} from '../cpu/layout.ts';
+import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable, RUNSTATE_running, SHUTDOWN_crash } from '../abi/sched.ts';
+import {
+  CRASH_CORE_FAILURE,
+  DOMAIN_CRASH_CODE,
+  DOMAIN_CRASH_VCPU,
+  DOMAIN_DOORBELL,
+  DOMAIN_PAUSED,
+  DOMAIN_SHUTDOWN,
+  PV_RUNNING,
+  PV_RUNSTATE,
+} from '../pv/layout.ts';
+import type { CoreExports } from './core.ts';
+import { vcpuBlockOf } from './domain-memory.ts';
+
+/** Guest instructions a slice: about a millisecond. */
+export const SLICE_INSTRUCTIONS = 250_000;
+
+export type Step =
+  /** A slice was run. `yielded`: the guest gave up the rest of it. */
+  | { readonly kind: 'ran'; readonly yielded: boolean }
+  /** Wait while the word at `index` (of the memory as int32) is `value`, until `deadlineNs` of the machine clock. */
+  | { readonly kind: 'wait'; readonly index: number; readonly value: number; readonly deadlineNs: number };
+
+export interface RunnerClock {
+  nowNs(): number;
+}
+
+export class VcpuRunner {
+  private readonly words: Int32Array;
+  private readonly cpu: number;
+  private readonly doorbell: number;
+
+  constructor(
+    private readonly core: CoreExports,
+    memory: WebAssembly.Memory,
+    readonly vcpu: number,
+    private readonly clock: RunnerClock,
+    /** Told when the core itself failed: a defect of ours, not of the guest. */
+    private readonly onFailure: (error: unknown) => void = () => undefined,
+  ) {
+    this.words = new Int32Array(memory.buffer);
+    this.cpu = vcpuBlockOf(vcpu);
+    this.doorbell = (this.cpu + VCPU_DOORBELL) / 4;
+    this.core.pvWriteTime(this.cpu);
+  }
+
+  private word(offset: number): number {
+    return Atomics.load(this.words, offset / 4);
+  }
+
+  step(budget = SLICE_INSTRUCTIONS): Step {
+    const sample = Atomics.load(this.words, this.doorbell);
+    // Running is said before pausing is looked at: who pauses writes the one and then reads the other.
+    Atomics.store(this.words, (this.cpu + PV_RUNNING) / 4, 1);
+    const step = this.advance(sample, budget);
+    if (step.kind === 'wait') this.rest();
+    return step;
+  }
+
+  /** Tells whoever waits for the vCPU to stand still that it does. */
+  private rest(): void {
+    Atomics.store(this.words, (this.cpu + PV_RUNNING) / 4, 0);
+    Atomics.notify(this.words, (this.cpu + PV_RUNNING) / 4);
+  }
+
+  private waitFor(sample: number, deadlineNs = Infinity): Step {
+    return { kind: 'wait', index: this.doorbell, value: sample, deadlineNs };
+  }
+
+  private enter(state: number): void {
+    if (this.word(this.cpu + PV_RUNSTATE) !== state) this.core.pvSetRunState(this.cpu, state);
+  }
+
+  private advance(sample: number, budget: number): Step {
+    if (this.word(DOMAIN_SHUTDOWN) !== 0 || this.word(DOMAIN_PAUSED) !== 0) {
+      this.enter(RUNSTATE_runnable);
+      return this.waitFor(sample);
+    }
+    if (this.core.pvIsOnline(this.cpu) === 0) {
+      this.enter(RUNSTATE_offline);
+      return this.waitFor(sample);
+    }
+    const now = this.clock.nowNs();
+    const deadline = this.core.pvFireTimers(this.cpu, now);
+    if (this.core.pvReady(this.cpu, now) === 0) {
+      this.enter(RUNSTATE_blocked);
+      return this.waitFor(sample, deadline);
+    }
+    this.enter(RUNSTATE_running);
+    return this.slice(budget);
+  }
+
+  private slice(budget: number): Step {
+    let reason: number;
+    try {
+      reason = this.core.run(this.cpu, budget);
+    } catch (error) {
+      this.fail();
+      this.onFailure(error);
+      reason = EXIT_CRASH;
+    }
+    if (reason === EXIT_SHUTDOWN || reason === EXIT_CRASH || reason === EXIT_EXCEPTION) this.ringDom0();
+    if (reason === EXIT_OFFLINE) this.enter(RUNSTATE_offline);
+    return { kind: 'ran', yielded: reason === EXIT_YIELD };
+  }
+
+  /** The core trapped: the domain is over. */
+  private fail(): void {
+    if (Atomics.compareExchange(this.words, DOMAIN_SHUTDOWN / 4, 0, 1 + SHUTDOWN_crash) === 0) {
+      Atomics.store(this.words, DOMAIN_CRASH_CODE / 4, CRASH_CORE_FAILURE);
+      Atomics.store(this.words, DOMAIN_CRASH_VCPU / 4, this.vcpu);
+    }
+  }
+
+  private ringDom0(): void {
+    Atomics.add(this.words, DOMAIN_DOORBELL / 4, 1);
+    Atomics.notify(this.words, DOMAIN_DOORBELL / 4);
+  }
+}
