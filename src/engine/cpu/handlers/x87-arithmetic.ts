@@ -95,9 +95,8 @@ function operateWidened(cpu: usize, op: usize, denormal: bool): i32 {
 
 function source(cpu: usize, op: usize, bytes: u32): usize {
   if (x87Refused(cpu)) return 0;
-  const va = effectiveAddress(cpu, op);
-  const from = readable(cpu, va, bytes);
-  if (from) noteMemory(cpu, op, va);
+  const from = readable(cpu, effectiveAddress(cpu, op), bytes);
+  if (from) noteMemory(cpu, op);
   return from;
 }
 

@@ -63,9 +63,8 @@ function compare(cpu: usize, op: usize, se: u32, significand: u64, denormal: boo
 
 function source(cpu: usize, op: usize, bytes: u32): usize {
   if (x87Refused(cpu)) return 0;
-  const va = effectiveAddress(cpu, op);
-  const from = readable(cpu, va, bytes);
-  if (from) noteMemory(cpu, op, va);
+  const from = readable(cpu, effectiveAddress(cpu, op), bytes);
+  if (from) noteMemory(cpu, op);
   return from;
 }
 

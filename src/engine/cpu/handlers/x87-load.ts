@@ -67,9 +67,8 @@ function pushResult(cpu: usize, op: usize): i32 {
 /** Pointer to the memory operand to load; 0 = fault. */
 function source(cpu: usize, op: usize, bytes: u32): usize {
   if (x87Refused(cpu)) return 0;
-  const va = effectiveAddress(cpu, op);
-  const from = readable(cpu, va, bytes);
-  if (from) noteMemory(cpu, op, va);
+  const from = readable(cpu, effectiveAddress(cpu, op), bytes);
+  if (from) noteMemory(cpu, op);
   return from;
 }
 
@@ -169,10 +168,9 @@ function sourceEmpty(cpu: usize): bool {
 
 /** Stores `bytes` (2 to 10) of low and high where no unmasked exception forbids it, then settles and pops. */
 function storeResult(cpu: usize, op: usize, bytes: u32, low: u64, high: u32): i32 {
-  const va = effectiveAddress(cpu, op);
   const stores = unmasked(cpu, BEFORE_STORE) == 0;
   if (stores) {
-    const to = beginStore(cpu, va, bytes);
+    const to = beginStore(cpu, effectiveAddress(cpu, op), bytes);
     if (!to) return FAULT;
     if (bytes == 2) store<u16>(to, <u16>low);
     else if (bytes == 4) store<u32>(to, <u32>low);
@@ -181,7 +179,7 @@ function storeResult(cpu: usize, op: usize, bytes: u32, low: u64, high: u32): i3
     const outcome = endStore(cpu);
     if (outcome != NEXT) return outcome;
   }
-  noteMemory(cpu, op, va);
+  noteMemory(cpu, op);
   settleStore(cpu, op);
   if (stores && load<u8>(op, OP_AUX) & POP) pop(cpu);
   return NEXT;

@@ -198,9 +198,9 @@ export function finish(cpu: usize, precision: u32, maxExponent: i32, mode: u32):
 }
 
 function finishTiny(cpu: usize, precision: u32, maxExponent: i32, mode: u32, exponent: i32, high: u64): void {
-  if (mode & MODE_UNDERFLOW_UNMASKED && maxExponent == MAX_EXPONENT_80) {
-    // FSCALE can leave even the wrapped range: zero then.
-    const wraps = exponent + WRAP_80 > -MAX_EXPONENT_80;
+  if (mode & MODE_UNDERFLOW_UNMASKED) {
+    // Only a register takes this result; FSCALE can leave even the wrapped range: zero then.
+    const wraps = maxExponent != MAX_EXPONENT_80 || exponent + WRAP_80 > -MAX_EXPONENT_80;
     roundedField = wraps ? <u32>(exponent + WRAP_80 + maxExponent) : 0;
     roundedHigh = wraps ? high : 0;
     roundedUp = roundedUp && wraps;
@@ -220,13 +220,12 @@ function finishTiny(cpu: usize, precision: u32, maxExponent: i32, mode: u32, exp
   roundedHigh = roundWord(precision, mode & MODE_ROUNDING, exactSign, shift < 64 ? exactHigh >> shift : 0, low);
   roundedField = <u32>(roundedHigh >> 63);
   if (inexact) raiseFlags(cpu, UNDERFLOW | INEXACT);
-  else if (mode & MODE_UNDERFLOW_UNMASKED) raiseFlags(cpu, UNDERFLOW);
 }
 
 function finishHuge(cpu: usize, precision: u32, maxExponent: i32, mode: u32, exponent: i32, high: u64): void {
-  if (mode & MODE_OVERFLOW_UNMASKED && maxExponent == MAX_EXPONENT_80) {
-    // FSCALE can leave even the wrapped range: infinity then.
-    const wraps = exponent - WRAP_80 <= maxExponent;
+  if (mode & MODE_OVERFLOW_UNMASKED) {
+    // As above; infinity beyond the wrapped range.
+    const wraps = maxExponent != MAX_EXPONENT_80 || exponent - WRAP_80 <= maxExponent;
     roundedField = <u32>(wraps ? exponent - WRAP_80 + maxExponent : 2 * maxExponent + 1);
     roundedHigh = wraps ? high : 0x8000000000000000;
     roundedUp = roundedUp || !wraps;

@@ -23,9 +23,12 @@ export const ROUND_TO_ZERO: u32 = 3;
 export const MODE_DENORMALS_ARE_ZERO: u32 = 4;
 /** A tiny result becomes a zero of its sign with UNDERFLOW and INEXACT (MXCSR.FTZ with underflow masked). */
 export const MODE_FLUSH_TO_ZERO: u32 = 8;
-/** Underflow is unmasked: a tiny result raises UNDERFLOW even when it is exact. */
+/**
+ * Underflow is unmasked: a tiny result raises UNDERFLOW even when it is exact, and INEXACT only where rounding with an unbounded
+ * exponent is inexact. The result is of use to an x87 register only, where its exponent is wrapped.
+ */
 export const MODE_UNDERFLOW_UNMASKED: u32 = 16;
-/** Overflow is unmasked; only results for an x87 register look at it (they come back with a wrapped exponent). */
+/** Overflow is unmasked: INEXACT and the result as for an unmasked underflow. */
 export const MODE_OVERFLOW_UNMASKED: u32 = 32;
 
 /** Bits 8-15: bits of significand that x87 arithmetic keeps: 24, 53 or 64 (FCW.PC). */
@@ -45,6 +48,7 @@ export function modeOfControlWord(controlWord: u32): u32 {
 export function modeOfMxcsr(mxcsr: u32): u32 {
   let mode = (mxcsr >> 13) & MODE_ROUNDING;
   if (mxcsr & 0x40) mode |= MODE_DENORMALS_ARE_ZERO;
+  if (!(mxcsr & 0x400)) mode |= MODE_OVERFLOW_UNMASKED;
   if (!(mxcsr & 0x800)) mode |= MODE_UNDERFLOW_UNMASKED;
   else if (mxcsr & 0x8000) mode |= MODE_FLUSH_TO_ZERO;
   return mode;

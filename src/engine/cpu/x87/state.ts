@@ -6,7 +6,7 @@
  * exception is not reported by the instruction that caused it: it sets ES, and the next waiting instruction raises #MF (CR0.NE = 1).
  * @sdm Vol.1 8.1 (state), 8.5 and 8.6 (exceptions), Vol.3A 2.5 (CR0)
  */
-import { instructionAddress } from '../address';
+import { effectiveOffset, instructionAddress } from '../address';
 import { raise } from '../fault';
 import {
   OP_LENGTH,
@@ -142,10 +142,10 @@ export function note(cpu: usize, op: usize): void {
   store<u64>(cpu, instructionAddress(cpu, op), VCPU_FIP);
 }
 
-/** The same with the address of its memory operand. */
-export function noteMemory(cpu: usize, op: usize, operand: u64): void {
+/** The same with the offset of its memory operand in its segment. */
+export function noteMemory(cpu: usize, op: usize): void {
   note(cpu, op);
-  store<u64>(cpu, operand, VCPU_FDP);
+  store<u64>(cpu, effectiveOffset(cpu, op), VCPU_FDP);
 }
 
 /** The exceptions among `kinds` that the instruction has met and that are unmasked. */
