@@ -169,10 +169,9 @@ rows.push(
   ),
   { opcode: '90', prefix: 'np', mnemonic: 'nop', operands: '', handler: 'nop' },
   { opcode: '90', prefix: 'F3', mnemonic: 'pause', operands: '', handler: 'nop' },
-  ...['18', '19', '1A', '1B', '1C', '1D', '1E', '1F'].map(
+  ...['19', '1A', '1B', '1C', '1D', '1E', '1F'].map(
     (opcode): Row => ({ opcode: `0F ${opcode}`, mnemonic: 'nop', operands: 'Ev', handler: 'nop' }),
   ),
-  ...[5, 6, 7].map((extension): Row => ({ opcode: '0F AE', extension, mod: 'register', mnemonic: 'fence', operands: '', handler: 'nop' })),
   { opcode: '0F 0D', mnemonic: 'prefetchw', operands: 'Eb', handler: 'nop' },
 );
 
