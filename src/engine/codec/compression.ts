@@ -22,12 +22,14 @@ export function compressionOf(bytes: Uint8Array): Compression | undefined {
   return MAGICS.find(([, magic]) => magic.every((byte, index) => bytes[index] === byte))?.[0];
 }
 
-/** What the platform brings: the engine itself has no streams and compiles no modules. Both reject with DecodeError. */
+/** What the platform brings: the engine itself has no streams and compiles no modules. All reject with DecodeError. */
 export interface PlatformDecoders {
   /** Expands a gzip file of one member; refuses to make more than `limitBytes`. */
   gunzip(input: Uint8Array, limitBytes: number): Promise<Uint8Array>;
   /** Expands an .xz file that makes exactly `sizeBytes`. */
   unxz(input: Uint8Array, sizeBytes: number): Promise<Uint8Array>;
+  /** Expands a Zstandard frame that makes exactly `sizeBytes`. */
+  unzstd(input: Uint8Array, sizeBytes: number): Promise<Uint8Array>;
 }
 
 /**
@@ -52,9 +54,10 @@ export async function decompress(
       return output;
     }
     case 'zstd':
+      return platform.unzstd(input, sizeBytes);
     case 'bzip2':
     case 'lzma':
     case 'lzop':
-      throw new DecodeError(format, `${format} compression is not supported: repack with gzip, xz or lz4`);
+      throw new DecodeError(format, `${format} compression is not supported: repack with gzip, xz, zstd or lz4`);
   }
 }

@@ -2,12 +2,16 @@
 import { createGunzip } from '../gunzip.ts';
 import type { PlatformDecoders } from '../compression.ts';
 import { DecodeError } from '../decode-error.ts';
+import { createUnzstd } from '../zstd.ts';
 
 export const gunzip = createGunzip(() => new DecompressionStream('gzip'));
+
+export const unzstd = createUnzstd(async () => new (await import('zstddec')).ZSTDDecoder());
 
 export const platformWithoutXz: PlatformDecoders = {
   gunzip,
   unxz: () => Promise.reject(new DecodeError('xz', 'no xz decoder in this test')),
+  unzstd,
 };
 
 /** gzip by the platform, to make inputs with. */
