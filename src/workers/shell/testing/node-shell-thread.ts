@@ -1,0 +1,13 @@
+/** The thread for the shell language on Node's worker_threads, for tests. */
+import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { startTypescriptWorker } from '../../testing/typescript-worker.ts';
+import type { ShellThread } from '../shell-process.ts';
+
+export function startNodeShellThread(): ShellThread {
+  const worker = startTypescriptWorker(new URL('./node-worker.ts', import.meta.url));
+  return {
+    endpoint: nodeEndpoint(worker),
+    onError: (listener) => worker.on('error', (error: Error) => listener(error.message)),
+    terminate: () => void worker.terminate(),
+  };
+}
