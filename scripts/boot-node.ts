@@ -1,6 +1,7 @@
 /**
  * Boots a kernel as a PV domain in Node, its vCPUs taking turns on one thread, and prints its console:
- * `tsx scripts/boot-node.ts --kernel FILE [--ramdisk FILE] [--memory MIB] [--vcpus N] [--append "ARGUMENTS"] [--seconds N] [--counters]`
+ * `tsx scripts/boot-node.ts --kernel FILE [--ramdisk FILE] [--memory MIB] [--maxmem MIB] [--vcpus N] [--online N]
+ * [--append "ARGUMENTS"] [--seconds N] [--counters] [--type "WHAT=>TEXT\\n"]...`
  */
 import { readFileSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
@@ -10,7 +11,9 @@ import { createUnxz } from '../src/engine/codec/xz.ts';
 import { CooperativeLauncher } from '../src/engine/hypervisor/cooperative.ts';
 import { Hypervisor } from '../src/engine/hypervisor/hypervisor.ts';
 import type { Clock, HypervisorLog } from '../src/engine/hypervisor/platform.ts';
-import type { SharedRing } from '../src/engine/hypervisor/control.ts';
+import { ConsoleBackend } from '../src/engine/devices/console/console-backend.ts';
+import { XenstoreServer } from '../src/engine/xenstore/server.ts';
+import { writeDomainTree } from '../src/engine/toolstack/xend/domain-tree.ts';
 import { registerLines } from '../src/engine/hypervisor/crash-report.ts';
 import { vcpuBlockOf } from '../src/engine/hypervisor/domain-memory.ts';
 import { PV_EXCEPTION_COUNTS, PV_HYPERCALL_COUNTS, PV_PAGE_TABLE_WRITES } from '../src/engine/pv/layout.ts';
@@ -21,7 +24,10 @@ const { values: options } = parseArgs({
     kernel: { type: 'string' },
     ramdisk: { type: 'string' },
     memory: { type: 'string', default: '256' },
+    maxmem: { type: 'string' },
     vcpus: { type: 'string', default: '1' },
+    online: { type: 'string' },
+    type: { type: 'string', multiple: true },
     append: { type: 'string', default: 'console=hvc0 earlyprintk=xen noreplace-smp' },
     seconds: { type: 'string', default: '60' },
     slice: { type: 'string', default: '250000' },
@@ -89,24 +95,9 @@ const machine = new Hypervisor({
   decoders,
 });
 
-/** Prints what the guest puts in its console ring. */
-function attachConsole(ring: SharedRing): void {
-  const drain = (): void => {
-    const producer = Atomics.load(ring.words, 0xc0c / 4) >>> 0;
-    let consumer = Atomics.load(ring.words, 0xc08 / 4) >>> 0;
-    if (producer === consumer) return;
-    const bytes: number[] = [];
-    for (; consumer !== producer && bytes.length < 2048; consumer = (consumer + 1) >>> 0) bytes.push(ring.bytes[0x400 + (consumer & 2047)] ?? 0);
-    Atomics.store(ring.words, 0xc08 / 4, consumer | 0);
-    process.stdout.write(Uint8Array.from(bytes));
-    ring.notify();
-  };
-  ring.onNotify(drain);
-  setInterval(drain, 50).unref();
-}
-
 const pages = Number(options.memory) * 256;
-const domid = await machine.createDomain({ maxPages: pages, maxVcpus: Number(options.vcpus), handle: randomFillSync(new Uint8Array(16)) });
+const maxPages = Number(options.maxmem ?? options.memory) * 256;
+const domid = await machine.createDomain({ maxPages, maxVcpus: Number(options.vcpus), handle: randomFillSync(new Uint8Array(16)) });
 const started = clock.nowNs();
 const built = await machine.buildDomain(domid, {
   kernel: new Uint8Array(readFileSync(options.kernel)),
@@ -117,7 +108,60 @@ const built = await machine.buildDomain(domid, {
 });
 log.write(`(XEN) built in ${((clock.nowNs() - started) / 1e6).toFixed(0)} ms: ${JSON.stringify(built)}\n`);
 const domain = machine.domainOf(domid);
-attachConsole(machine.mapRing(domid, built.consoleMfn, built.consolePort));
+const xenstored = new XenstoreServer({
+  schedule: (task) => {
+    setImmediate(task);
+  },
+  log: (line) => {
+    log.write(`${line}\n`);
+  },
+});
+const store = xenstored.connect();
+store.transaction((access) => {
+  writeDomainTree(access, {
+    domid,
+    name: 'guest',
+    uuid: '00000000-0000-0000-0000-000000000001',
+    memoryKiB: pages * 4,
+    maxMemoryKiB: maxPages * 4,
+    vcpus: Number(options.online ?? options.vcpus),
+    maxVcpus: Number(options.vcpus),
+    kernel: options.kernel ?? '',
+    ramdisk: options.ramdisk ?? '',
+    commandLine: options.append,
+    startTime: Date.now() / 1000,
+    built,
+  });
+});
+xenstored.introduce(domid, machine.mapRing(domid, built.storeMfn, built.storePort));
+const guestConsole = new ConsoleBackend(machine.mapRing(domid, built.consoleMfn, built.consolePort), {
+  timers: {
+    after: (delayMs, task) => {
+      const timer = setTimeout(task, delayMs);
+      return () => {
+        clearTimeout(timer);
+      };
+    },
+  },
+  log: (line) => {
+    log.write(`${line}\n`);
+  },
+  name: `domain ${domid}`,
+});
+guestConsole.subscribe((bytes) => {
+  process.stdout.write(bytes);
+});
+/** "WHAT=>TEXT": after the console has shown WHAT, types TEXT. */
+const script = async (): Promise<void> => {
+  for (const line of options.type ?? []) {
+    const [what = '', text = ''] = line.split('=>');
+    await guestConsole.waitFor(what);
+    guestConsole.push(new TextEncoder().encode(text.replaceAll('\\n', '\n')));
+  }
+};
+script().catch((error: unknown) => {
+  log.write(`${String(error)}\n`);
+});
 let over = false;
 machine.onDomainException(() => {
   over = true;
