@@ -139,12 +139,13 @@ function encodeRow(row: Row): number[] {
   record[format.ROW_RM_KIND] = operands.rm;
   record[format.ROW_IMMEDIATE_KIND] = operands.immediate;
   record[format.ROW_AUX] = row.aux ?? 0;
+  record[format.ROW_REXB] = row.rexb ?? 0xff;
   return record;
 }
 
 /** Conditions of a row: the more, the earlier it is tried. */
 function specificity(row: Row): number {
-  return [row.prefix, row.extension, row.mod, row.rm, row.rexw].filter((condition) => condition !== undefined).length;
+  return [row.prefix, row.extension, row.mod, row.rm, row.rexw, row.rexb].filter((condition) => condition !== undefined).length;
 }
 
 export function decoderTables(rows: readonly Row[]): DecoderTables {

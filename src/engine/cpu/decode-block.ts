@@ -77,7 +77,8 @@ export function decodeUpTo(cpu: usize, first: usize, rip: u64, host: usize, limi
       operations = <u32>((op - first) / OP_BYTES);
       return second;
     }
-    specialise(op + (decodedCount - 1) * OP_BYTES);
+    // A single instruction is executed by its row's handler, which wants the operands as they are.
+    if (limit > 1) specialise(op + (decodedCount - 1) * OP_BYTES);
     op += decodedCount * OP_BYTES;
     offset += decodedLength;
     if (decodedEnds) {

@@ -20,6 +20,8 @@ export const ROW_REG_KIND = 7;
 export const ROW_RM_KIND = 8;
 export const ROW_IMMEDIATE_KIND = 9;
 export const ROW_AUX = 10;
+/** u8 REX.B, 0xff any. */
+export const ROW_REXB = 11;
 
 export const ROWF_MODRM = 1;
 export const ROWF_LOCK = 2;

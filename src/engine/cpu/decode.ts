@@ -71,6 +71,7 @@ import {
   ROW_MOD,
   ROW_PREFIX,
   ROW_REG_KIND,
+  ROW_REXB,
   ROW_REXW,
   ROW_RM,
   ROW_RM_KIND,
@@ -143,7 +144,7 @@ export function decodeInstruction(bytes: usize, op: usize, offset: u32): void {
   }
   const opcode = byte;
   const modrm = <u32>load<u8>(p);
-  const row = matchRow((map << 8) | opcode, repeat ? repeat : opsize ? 2 : 1, modrm, rexw);
+  const row = matchRow((map << 8) | opcode, repeat ? repeat : opsize ? 2 : 1, modrm, rexw, rex & 1);
   const record = ROWS + row * ROW_BYTES;
   const rowFlags = <u32>load<u8>(record, ROW_FLAGS);
   memory.fill(op, 0, OP_BYTES);
@@ -310,7 +311,7 @@ function byteRegister(number: u32, rex: u32): u32 {
 }
 
 /** First row of the opcode whose conditions hold; the undefined row when none does. */
-function matchRow(opcode: u32, prefix: u32, modrm: u32, rexw: u32): u32 {
+function matchRow(opcode: u32, prefix: u32, modrm: u32, rexw: u32, rexb: u32): u32 {
   let at = CANDIDATES + <usize>load<u16>(OPCODES + (opcode << 1)) * 2;
   const kind: u32 = modrm >> 6 == 3 ? 2 : 1;
   while (true) {
@@ -328,6 +329,8 @@ function matchRow(opcode: u32, prefix: u32, modrm: u32, rexw: u32): u32 {
     if (rm != 0xff && rm != (modrm & 7)) continue;
     const wantedRexw = <u32>load<u8>(record, ROW_REXW);
     if (wantedRexw != 0xff && wantedRexw != rexw) continue;
+    const wantedRexb = <u32>load<u8>(record, ROW_REXB);
+    if (wantedRexb != 0xff && wantedRexb != rexb) continue;
     return row;
   }
 }

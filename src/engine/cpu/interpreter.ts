@@ -69,11 +69,11 @@ import { findOperation, jumpEntry } from './blocks';
 import { servePostedDrops } from './code-marks';
 import { CF, OF, condition, getCarry, getFlags, setCc, setFlags, setLogic } from './flags';
 import { signedHigh } from './handlers/integer';
-import { raise } from './fault';
+import { raise, settleFault } from './fault';
 import { deliverException, pollEvents } from './host';
 import { waitWhileHeld } from './locked';
 import { beginStore, endStore, enterGuest, leaveGuest, readable } from './memory';
-import { NOT_CANONICAL, isCanonical, serveFlush, tlbEntry } from './tlb';
+import { isCanonical, serveFlush, tlbEntry } from './tlb';
 import { stepInstruction } from './step';
 import { stackFault } from './handlers/control';
 import * as hot from './generated/hot';
@@ -301,17 +301,13 @@ function serveRequests(cpu: usize): bool {
 function deliver(cpu: usize, op: usize, trap: bool): bool {
   const offset = <u32>load<u16>(op, OP_OFFSET) + (trap ? <u32>load<u8>(op, OP_LENGTH) : 0);
   store<u64>(cpu, load<u64>(cpu, VCPU_PAGE) + offset, VCPU_RIP);
-  if (load<u32>(cpu, VCPU_FAULT_ERROR) == NOT_CANONICAL) {
-    const stackBased = load<u8>(op, OP_SEGMENT) == VCPU_ZERO && (load<u8>(op, OP_BASE) == VCPU_RSP || load<u8>(op, OP_BASE) == VCPU_RBP);
-    if (load<u32>(cpu, VCPU_FAULT_VECTOR) == VECTOR_GP && stackBased) store<u32>(cpu, VECTOR_SS, VCPU_FAULT_VECTOR);
-    store<u32>(cpu, 0, VCPU_FAULT_ERROR);
-  }
+  settleFault(cpu, op);
   return deliverHere(cpu);
 }
 
 /** The same with VCPU_RIP already right (faults of the fetch). */
 function deliverHere(cpu: usize): bool {
-  if (load<u32>(cpu, VCPU_FAULT_ERROR) == NOT_CANONICAL) store<u32>(cpu, 0, VCPU_FAULT_ERROR);
+  settleFault(cpu, 0);
   store<u64>(cpu, load<u64>(cpu, VCPU_FAULTS) + 1, VCPU_FAULTS);
   leaveGuest(cpu);
   const status = deliverException(cpu);

@@ -28,7 +28,7 @@ import { HOT_EFFECTIVE_ADDRESS, HOT_EFFECTIVE_ADDRESS_32, HOT_HANDLERS, HOT_TOO_
 import { effectiveOffset } from './address';
 import { decodeFailed, decodeUpTo } from './decode-block';
 import { TF, updateStepping } from './flags';
-import { raise } from './fault';
+import { raise, settleFault } from './fault';
 import { translateExecute } from './tlb';
 import { OP_IMMEDIATE, VCPU_EA } from './layout';
 
@@ -66,7 +66,10 @@ export function stepInstruction(cpu: usize): i32 {
     store<u64>(cpu, next, VCPU_RIP);
     return FAULT;
   } else if (status == RETRY) return NEXT;
-  else if (status != JUMP) return status;
+  else if (status != JUMP) {
+    if (status == FAULT) settleFault(cpu, op);
+    return status;
+  }
   // A repeated string instruction that is not done yet traps after each turn, as hardware does after each iteration.
   if (!trapAfter) return NEXT;
   store<u64>(cpu + VCPU_DR + 6 * 8, load<u64>(cpu + VCPU_DR + 6 * 8) | DR6_SINGLE_STEP);

@@ -50,15 +50,12 @@ import {
   VCPU_USER_MODE,
   VECTOR_GP,
 } from './layout';
-import { raise, raisePageFault } from './fault';
+import { NOT_CANONICAL, raise, raisePageFault } from './fault';
 import { frameHost, frameIsMarked, frameRecordOf } from './frames';
 
 export const ACCESS_READ: u32 = 0;
 export const ACCESS_WRITE: u32 = 1;
 export const ACCESS_EXECUTE: u32 = 2;
-
-/** Error code of a #GP that the run loop may turn into #SS: the address was not canonical. */
-export const NOT_CANONICAL: u32 = 0x80000000;
 
 const INVALID_TAG: u64 = 0xffffffffffffffff;
 const PTE_PRESENT: u64 = 1;

@@ -167,8 +167,9 @@ rows.push(
   ...(['loopne', 'loope', 'loop', 'jrcxz'] as const).map(
     (mnemonic, aux): Row => ({ opcode: hex(0xe0 + aux), mnemonic, operands: 'Jb', handler: 'loopCount', aux }),
   ),
-  { opcode: '90', prefix: 'np', mnemonic: 'nop', operands: '', handler: 'nop' },
-  { opcode: '90', prefix: 'F3', mnemonic: 'pause', operands: '', handler: 'nop' },
+  // Without REX.B, 90 exchanges nothing, whatever the prefixes.
+  { opcode: '90', rexb: 0, mnemonic: 'nop', operands: '', handler: 'nop' },
+  { opcode: '90', prefix: 'F3', rexb: 0, mnemonic: 'pause', operands: '', handler: 'nop' },
   ...['19', '1A', '1B', '1C', '1D', '1E', '1F'].map(
     (opcode): Row => ({ opcode: `0F ${opcode}`, mnemonic: 'nop', operands: 'Ev', handler: 'nop' }),
   ),

@@ -15,6 +15,8 @@ export interface Row {
   readonly rm?: number;
   /** Only with this REX.W. */
   readonly rexw?: 0 | 1;
+  /** Only with this REX.B. */
+  readonly rexb?: 0 | 1;
   readonly mnemonic: string;
   /**
    * Operands, comma-separated, in the notation of the SDM's opcode map (Vol. 2D A.2): an addressing letter and an operand type.
