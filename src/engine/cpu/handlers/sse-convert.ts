@@ -365,12 +365,15 @@ export function cvtpi2pd(cpu: usize, op: usize): i32 {
   return setXmm(cpu, op, f64x2.convert_low_i32x4_s(v128.load64_zero(source)));
 }
 
-/** Keeps the upper half of the destination. */
+/**
+ * Keeps the upper half of the destination. The manual has the memory form enter the MMX state too; AMD processors,
+ * against which this is tested, treat it as they treat CVTPI2PD.
+ */
 export function cvtpi2ps(cpu: usize, op: usize): i32 {
-  const source = mmxRm(cpu, op, 8);
+  const source = inMemory(op) ? xmmRm(cpu, op, 8) : mmxRm(cpu, op, 8);
   if (!source) return FAULT;
   const value = v128.load64_zero(source);
-  enterMmx(cpu);
+  if (!inMemory(op)) enterMmx(cpu);
   let result: v128;
   if (convertsPlainly(cpu, value)) {
     result = f32x4.convert_i32x4_s(value);
