@@ -1,0 +1,45 @@
+/** Starts a worker for each vCPU. */
+import type { VcpuLauncher, VcpuStart, VcpuThread } from '../../engine/hypervisor/platform.ts';
+import type { StartVcpu, VcpuNews } from './messages.ts';
+
+export interface WorkerLauncherOptions {
+  readonly powerOnMs: number;
+  /** Emergency console output of a guest. */
+  readonly onConsole: (domid: number, bytes: Uint8Array) => void;
+  /** The thread of a vCPU failed for a reason that is not the guest's. */
+  readonly onFailure: (domid: number, vcpu: number, text: string) => void;
+}
+
+export class WorkerLauncher implements VcpuLauncher {
+  private running = 0;
+
+  constructor(private readonly options: WorkerLauncherOptions) {}
+
+  /** Workers alive at present. */
+  get workers(): number {
+    return this.running;
+  }
+
+  start({ domid, vcpu, memory, module }: VcpuStart): VcpuThread {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: `d${domid}v${vcpu}` });
+    this.running += 1;
+    worker.addEventListener('message', ({ data }: MessageEvent<VcpuNews>) => {
+      if (data.kind === 'console') this.options.onConsole(domid, data.bytes);
+      else this.options.onFailure(domid, vcpu, data.text);
+    });
+    worker.addEventListener('error', (event) => {
+      this.options.onFailure(domid, vcpu, event.message);
+    });
+    const start: StartVcpu = { domid, vcpu, memory, module, powerOnMs: this.options.powerOnMs };
+    worker.postMessage(start);
+    let stopped = false;
+    return {
+      stop: () => {
+        if (stopped) return;
+        stopped = true;
+        this.running -= 1;
+        worker.terminate();
+      },
+    };
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Thread of one vCPU: runs slices, and sleeps on the vCPU's doorbell between them. It never returns to its event loop, so it
+ * sees no message but the first; dom0 ends it by terminating the worker.
+ */
+import { instantiateCore } from '../../engine/hypervisor/core.ts';
+import { VcpuRunner } from '../../engine/hypervisor/vcpu-runner.ts';
+import { machineClock } from '../machine-clock.ts';
+import type { StartVcpu, VcpuNews } from './messages.ts';
+
+function tell(news: VcpuNews): void {
+  postMessage(news);
+}
+
+/** 32-bit random numbers, fetched a batch at a time: getRandomValues refuses shared memory and costs a call each time. */
+function randomWords(): () => number {
+  const batch = new Uint32Array(256);
+  let next = batch.length;
+  return () => {
+    if (next === batch.length) {
+      crypto.getRandomValues(batch);
+      next = 0;
+    }
+    return batch[next++] ?? 0;
+  };
+}
+
+function live({ memory, module, vcpu, powerOnMs }: StartVcpu): never {
+  const clock = machineClock(powerOnMs);
+  const core = instantiateCore(module, memory, {
+    nowNs: () => clock.nowNs(),
+    entropy: randomWords(),
+    consoleWrite: (bytes) => {
+      tell({ kind: 'console', bytes });
+    },
+  });
+  const runner = new VcpuRunner(core, memory, vcpu, clock, (error) => {
+    tell({ kind: 'failure', text: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  });
+  const words = new Int32Array(memory.buffer);
+  for (;;) {
+    const step = runner.step();
+    if (step.kind === 'ran') continue;
+    const timeoutMs = (step.deadlineNs - clock.nowNs()) / 1e6;
+    if (timeoutMs > 0) Atomics.wait(words, step.index, step.value, timeoutMs);
+  }
+}
+
+addEventListener('message', (event: MessageEvent<StartVcpu>) => {
+  live(event.data);
+});
