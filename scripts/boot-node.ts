@@ -22,6 +22,7 @@ import { VCPU_BLOCKS_DECODED, VCPU_CODE_DROPS, VCPU_EVENTS, VCPU_FAULTS, VCPU_IN
 const { values: options } = parseArgs({
   options: {
     kernel: { type: 'string' },
+    core: { type: 'string', default: 'build/core.wasm' },
     ramdisk: { type: 'string' },
     memory: { type: 'string', default: '256' },
     maxmem: { type: 'string' },
@@ -82,7 +83,7 @@ const decoders = {
   },
 };
 const machine = new Hypervisor({
-  module: await WebAssembly.compile(new Uint8Array(readFileSync('build/core.wasm'))),
+  module: await WebAssembly.compile(new Uint8Array(readFileSync(options.core))),
   clock,
   entropy,
   waiter: { changed },
