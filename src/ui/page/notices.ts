@@ -1,0 +1,24 @@
+/** Short messages at the edge of the page: read out by screen readers, gone after a while; errors stay until dismissed. */
+import { button, byId, element } from './dom.ts';
+
+const SHOWN_MS = 6000;
+
+export type NoticeKind = 'note' | 'error';
+
+export function notify(text: string, kind: NoticeKind = 'note'): void {
+  const notice = element('div', { class: `notice ${kind}` }, element('p', {}, text));
+  const dismiss = button('Dismiss', () => {
+    notice.remove();
+  });
+  notice.append(dismiss);
+  byId(kind === 'error' ? 'alerts' : 'notices').append(notice);
+  if (kind === 'note') {
+    setTimeout(() => {
+      notice.remove();
+    }, SHOWN_MS);
+  }
+}
+
+export function notifyError(what: string, error: unknown): void {
+  notify(`${what}: ${error instanceof Error ? error.message : String(error)}`, 'error');
+}
