@@ -1,6 +1,5 @@
 /**
- * The vector handlers compiled alone: guest memory, which the register forms do not touch, is replaced by a module that refuses
- * every access, so that neither decoder nor page tables are needed.
+ * The vector handlers compiled alone: guest memory is replaced by a few lines, so that neither decoder nor page tables are needed.
  */
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -28,10 +27,25 @@ const FILES = [
   'sse-string',
 ];
 
+/** Refuses every access, without recording a fault of its own. */
 const NO_MEMORY = `
 export function readable(cpu: usize, va: u64, bytes: u32): usize { return 0; }
 export function beginStore(cpu: usize, va: u64, bytes: u32): usize { return 0; }
 export function beginUpdate(cpu: usize, va: u64, bytes: u32): usize { return 0; }
+export function endStore(cpu: usize): i32 { return 0; }
+`;
+
+/** Addresses are host pointers; where and how much the last access wanted is left in VCPU_STORE_ADDRESS and VCPU_STORE_BYTES. */
+const FLAT_MEMORY = `
+import { VCPU_STORE_ADDRESS, VCPU_STORE_BYTES } from './layout';
+function note(cpu: usize, va: u64, bytes: u32): usize {
+  store<u64>(cpu, va, VCPU_STORE_ADDRESS);
+  store<u32>(cpu, bytes, VCPU_STORE_BYTES);
+  return <usize>va;
+}
+export function readable(cpu: usize, va: u64, bytes: u32): usize { return note(cpu, va, bytes); }
+export function beginStore(cpu: usize, va: u64, bytes: u32): usize { return note(cpu, va, bytes); }
+export function beginUpdate(cpu: usize, va: u64, bytes: u32): usize { return note(cpu, va, bytes); }
 export function endStore(cpu: usize): i32 { return 0; }
 `;
 
@@ -42,7 +56,8 @@ export interface Handlers {
   readonly exports: Record<string, Handler>;
 }
 
-export async function compileHandlers(): Promise<Handlers> {
+/** Compiles the handlers onto memory that refuses every access (`none`) or takes addresses as host pointers (`flat`). */
+export async function compileHandlers(memoryKind: 'none' | 'flat' = 'none'): Promise<Handlers> {
   const entry = FILES.map((file) => `export * from './handlers/${file}';`).join('\n');
   let binary: Uint8Array | undefined;
   let messages = '';
@@ -57,7 +72,7 @@ export async function compileHandlers(): Promise<Handlers> {
     {
       readFile(name) {
         if (basename(name) === 'entry.ts') return entry;
-        if (name.endsWith('memory.ts') && !name.includes('~lib')) return NO_MEMORY;
+        if (name.endsWith('memory.ts') && !name.includes('~lib')) return memoryKind === 'flat' ? FLAT_MEMORY : NO_MEMORY;
         try {
           return readFileSync(join(CPU, name), 'utf8');
         } catch {
