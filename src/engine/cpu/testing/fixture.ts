@@ -84,6 +84,9 @@ export interface CoreExports {
   setMode(cpu: number, user: number): void;
   getRflags(cpu: number): bigint;
   setRflags(cpu: number, value: bigint): void;
+  flushTlb(cpu: number): void;
+  flushPage(cpu: number, address: bigint): void;
+  storeMarked(cpu: number, host: number, bytes: number): void;
 }
 
 export interface PageRights {
@@ -215,6 +218,22 @@ export class CoreFixture {
     return BigInt(FIRST_MFN + frame) << 12n;
   }
 
+  /** Index of the frame that `address` is mapped to. */
+  frameOf(address: bigint): number {
+    return Number((this.getU64(this.pageTableEntry(address)) >> 12n) & 0xffffffffffn) - FIRST_MFN;
+  }
+
+  /**
+   * Where the entry of `address` is in the memory, at the level whose entries map 2^`shift` bytes (12, 21, 30 or 39); the
+   * tables above it are made as needed.
+   */
+  pageTableEntry(address: bigint, shift = 12n): number {
+    let table = this.l4;
+    let level = 39n;
+    for (; level > shift; level -= 9n) table = this.tableEntry(table, Number((address >> level) & 511n));
+    return this.hostOf(table) + Number((address >> level) & 511n) * 8;
+  }
+
   private tableEntry(table: number, index: number): number {
     const at = this.hostOf(table) + index * 8;
     const entry = this.getU64(at);
@@ -222,13 +241,6 @@ export class CoreFixture {
     const next = this.takeFrame();
     this.setU64(at, this.machineAddress(next) | PTE_PRESENT | PTE_WRITE | PTE_USER);
     return next;
-  }
-
-  /** Where the last-level page-table entry of `address` is in the memory; the tables above it are made as needed. */
-  pageTableEntry(address: bigint): number {
-    let table = this.l4;
-    for (const shift of [39n, 30n, 21n]) table = this.tableEntry(table, Number((address >> shift) & 511n));
-    return this.hostOf(table) + Number((address >> 12n) & 511n) * 8;
   }
 
   /** Maps a frame (a fresh one if none is given) at `address`; returns its offset in the memory. */

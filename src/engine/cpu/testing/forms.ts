@@ -68,6 +68,7 @@ export function rowName(row: Row): string {
   if (row.mod !== undefined) parts.push(row.mod === 'memory' ? 'm' : 'r');
   if (row.rm !== undefined) parts.push(`rm=${row.rm}`);
   if (row.rexw !== undefined) parts.push(`W${row.rexw}`);
+  if (row.rexb !== undefined) parts.push(`B${row.rexb}`);
   return `${parts.join(' ')} ${row.mnemonic}${row.operands === '' ? '' : ` ${row.operands}`}`;
 }
 
