@@ -1,16 +1,17 @@
 /**
- * Boots a kernel as a PV domain in Node, its vCPUs taking turns on one thread, and prints its console:
+ * Boots a kernel as a PV domain in Node, its vCPUs taking turns on one thread (or a thread each), and prints its console:
  * `tsx scripts/boot-node.ts --kernel FILE [--ramdisk FILE] [--memory MIB] [--maxmem MIB] [--vcpus N] [--online N]
- * [--append "ARGUMENTS"] [--seconds N] [--counters] [--type "WHAT=>TEXT\\n"]...`
+ * [--append "ARGUMENTS"] [--seconds N] [--threads] [--counters] [--type "WHAT=>TEXT\\n"]...`
  */
 import { readFileSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { createGunzip } from '../src/engine/codec/gunzip.ts';
 import { createUnxz } from '../src/engine/codec/xz.ts';
 import { CooperativeLauncher } from '../src/engine/hypervisor/cooperative.ts';
 import { Hypervisor } from '../src/engine/hypervisor/hypervisor.ts';
-import type { Clock, HypervisorLog } from '../src/engine/hypervisor/platform.ts';
+import type { Clock, HypervisorLog, VcpuLauncher } from '../src/engine/hypervisor/platform.ts';
 import { ConsoleBackend } from '../src/engine/devices/console/console-backend.ts';
 import { XenstoreServer } from '../src/engine/xenstore/server.ts';
 import { writeDomainTree } from '../src/engine/toolstack/xend/domain-tree.ts';
@@ -33,12 +34,14 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '60' },
     slice: { type: 'string', default: '250000' },
     counters: { type: 'boolean', default: false },
+    threads: { type: 'boolean', default: false },
   },
 });
 if (options.kernel === undefined) throw new Error('--kernel FILE is needed');
 
+const powerOnMs = performance.timeOrigin + performance.now();
 const clock: Clock = {
-  nowNs: () => performance.now() * 1e6,
+  nowNs: () => (performance.timeOrigin + performance.now() - powerOnMs) * 1e6,
   wallNs: () => BigInt(Date.now()) * 1_000_000n,
 };
 const log: HypervisorLog = {
@@ -57,7 +60,7 @@ const entropy = {
     randomFillSync(bytes);
   },
 };
-const launcher = new CooperativeLauncher({
+const cooperative = new CooperativeLauncher({
   clock,
   turns: {
     nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
@@ -75,6 +78,28 @@ const launcher = new CooperativeLauncher({
   },
   sliceInstructions: Number(options.slice),
 });
+const THREAD = `
+const { workerData } = require('node:worker_threads');
+import('tsx/esm/api').then(({ register }) => { register(); return import(workerData.entry); });
+`;
+const threaded: VcpuLauncher = {
+  start: (start) => {
+    const entry = new URL('./boot-node-vcpu.ts', import.meta.url).href;
+    const thread = new Worker(THREAD, { eval: true, workerData: { entry, start, powerOnMs } });
+    thread.on('message', (text: string) => {
+      log.write(`(d${start.domid}) ${text}`);
+    });
+    thread.on('error', (error) => {
+      log.write(`(XEN) d${start.domid}v${start.vcpu}: ${error.message}\n`);
+    });
+    return {
+      stop: () => {
+        void thread.terminate();
+      },
+    };
+  },
+};
+const launcher = options.threads ? threaded : cooperative;
 const decoders = {
   gunzip: createGunzip(() => new DecompressionStream('gzip') as never),
   unxz: async (input: Uint8Array, sizeBytes: number) => {

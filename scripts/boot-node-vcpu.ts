@@ -1,0 +1,24 @@
+/** Thread of one vCPU of `boot-node.ts --threads`: what workers/vcpu/worker.ts is in a browser. */
+import { randomFillSync } from 'node:crypto';
+import { parentPort, workerData } from 'node:worker_threads';
+import { instantiateCore } from '../src/engine/hypervisor/core.ts';
+import type { VcpuStart } from '../src/engine/hypervisor/platform.ts';
+import { VcpuRunner } from '../src/engine/hypervisor/vcpu-runner.ts';
+
+const { start, powerOnMs } = workerData as { start: VcpuStart; powerOnMs: number };
+const clock = { nowNs: () => (performance.timeOrigin + performance.now() - powerOnMs) * 1e6 };
+const core = instantiateCore(start.module, start.memory, {
+  nowNs: () => clock.nowNs(),
+  entropy: () => randomFillSync(new Uint32Array(1))[0] ?? 0,
+  consoleWrite: (bytes) => parentPort?.postMessage(new TextDecoder().decode(bytes)),
+});
+const runner = new VcpuRunner(core, start.memory, start.vcpu, clock, (error) => {
+  parentPort?.postMessage(`core failure: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+});
+const words = new Int32Array(start.memory.buffer);
+for (;;) {
+  const step = runner.step();
+  if (step.kind === 'ran') continue;
+  const timeoutMs = (step.deadlineNs - clock.nowNs()) / 1e6;
+  if (timeoutMs > 0) Atomics.wait(words, step.index, step.value, timeoutMs);
+}
