@@ -112,7 +112,7 @@ export async function buildCore(options: { debug?: boolean; output?: string } = 
     '--exportTable',
     '--enable', 'threads', '--enable', 'simd', '--enable', 'bulk-memory',
     '--enable', 'sign-extension', '--enable', 'nontrapping-f2i', '--enable', 'mutable-globals',
-    '--disableWarning', '235', '--disableWarning', '201',
+    '--disableWarning', '235', '--disableWarning', '201', '--disableWarning', '112',
   ]);
   if (error) throw new Error(`asc: ${stderr.toString()}`);
   const warnings = stderr.toString();

@@ -52,6 +52,13 @@ const FEATURES_EDX = bits(0, 2, 4, 5, 6, 7, 8, 14, 15, 16, 19, 23, 24, 25, 26);
 const FEATURES_ECX = bits(0, 9, 13, 19, 20, 23, 30, 31);
 /** Leaf 7 EBX: ERMS RDSEED. */
 const STRUCTURED_EBX = bits(9, 18);
+/**
+ * Leaf 7 EDX: IBRS and IBPB, ARCH_CAPABILITIES. The core does not speculate; saying so (MSR 0x10A, pv/privileged.ts) spares guest
+ * kernels their detours: retpolines, return thunks, buffer clearing.
+ */
+const STRUCTURED_EDX = bits(26, 29);
+/** Leaf 7.2 EDX: BHI_CTRL. */
+const SPECULATION_EDX = bits(4);
 /** Leaf 0x80000001 EDX: SYSCALL NX RDTSCP LM; ECX: LAHF_LM. */
 const EXTENDED_EDX = bits(11, 20, 27, 29);
 const EXTENDED_ECX = bits(0);
@@ -121,7 +128,8 @@ export function cpuidPolicy(options: CpuidOptions): CpuidLeaf[] {
     cacheLeaf(1, { type: INSTRUCTION_CACHE, level: 1, ways: 4, sets: 128, sharedBy: 1 }),
     cacheLeaf(2, { type: UNIFIED_CACHE, level: 2, ways: 8, sets: 512, sharedBy: 1 }),
     cacheLeaf(3, { type: UNIFIED_CACHE, level: 3, ways: 16, sets: 8192, sharedBy: all }),
-    row(7, 0, 0, STRUCTURED_EBX, 0, 0),
+    row(7, 0, 2, STRUCTURED_EBX, 0, STRUCTURED_EDX),
+    row(7, 2, 0, 0, 0, SPECULATION_EDX),
     // EBX 0: no topology is told here, each vCPU is a package of one core.
     row(0xb, undefined, 0, 0, 0, 0),
     // TSC = crystal * EBX / EAX, crystal ECX Hz: Linux then measures nothing against a timer chip that is not there.

@@ -71,6 +71,8 @@ export const PV_CR4 = 0x940;
 export const PV_CONFIG_ADDRESS = 0x948;
 /** u32: physical CPU the vCPU last ran on. */
 export const PV_PCPU = 0x950;
+/** u32: MSR 0x48 as the guest last wrote it. */
+export const PV_SPEC_CTRL = 0x954;
 /** 192 bytes: structures copied in from the guest by the hypercall under way. */
 export const PV_SCRATCH = 0x980;
 export const PV_SCRATCH_BYTES = 192;

@@ -60,7 +60,7 @@ import { beginStore, endStore, readable } from '../cpu/memory';
 import { isCanonical } from '../cpu/tlb';
 import { VMASST_TYPE_architectural_iopl } from '../abi/mmu';
 import { VCPU_INFO_arch_cr2 } from '../abi/shared-info';
-import { DOMAIN_VM_ASSIST, PV_CONFIG_ADDRESS, PV_CR4, PV_IOPL, PV_VCPU_INFO } from './layout';
+import { DOMAIN_VM_ASSIST, PV_CONFIG_ADDRESS, PV_CR4, PV_IOPL, PV_SPEC_CTRL, PV_VCPU_INFO } from './layout';
 import { getDebugRegister, setDebugRegister } from './small-ops';
 import { newBasePointer } from './mmuext';
 import { enterSysenter } from './syscall-callbacks';
@@ -77,8 +77,11 @@ const TURN = 1024;
 const MSR_TSC: u32 = 0x10;
 const MSR_PLATFORM_ID: u32 = 0x17;
 const MSR_APIC_BASE: u32 = 0x1b;
+const MSR_SPEC_CTRL: u32 = 0x48;
+const MSR_PRED_CMD: u32 = 0x49;
 const MSR_UCODE_REV: u32 = 0x8b;
 const MSR_PLATFORM_INFO: u32 = 0xce;
+const MSR_ARCH_CAPABILITIES: u32 = 0x10a;
 const MSR_MISC_FEATURES_ENABLES: u32 = 0x140;
 const MSR_MCG_CAP: u32 = 0x179;
 const MSR_MCG_CTL: u32 = 0x17b;
@@ -91,6 +94,14 @@ const MSR_FS_BASE: u32 = 0xc0000100;
 const MSR_GS_BASE: u32 = 0xc0000101;
 const MSR_KERNEL_GS_BASE: u32 = 0xc0000102;
 const MSR_TSC_AUX: u32 = 0xc0000103;
+
+/** IBRS, STIBP, BHI_DIS_S. */
+const SPEC_CTRL_CHANGEABLE: u64 = 0x403;
+/**
+ * Nothing here speculates: RDCL_NO, IBRS_ALL, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO,
+ * PSDP_NO, BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO, ITS_NO.
+ */
+const ARCH_CAPABILITIES_VALUE: u64 = 0x400000000d10e17b;
 /** Write-back, write-through, UC-, UC, write-combining, write-protected: the hypervisor's table. */
 const PAT_VALUE: u64 = 0x050100070406;
 const MISC_ENABLE_VALUE: u64 = 1;
@@ -226,6 +237,10 @@ function readMsr(cpu: usize): i32 {
       return answerMsr(cpu, MISC_ENABLE_VALUE);
     case MSR_PAT:
       return answerMsr(cpu, PAT_VALUE);
+    case MSR_SPEC_CTRL:
+      return answerMsr(cpu, load<u32>(cpu, PV_SPEC_CTRL));
+    case MSR_ARCH_CAPABILITIES:
+      return answerMsr(cpu, ARCH_CAPABILITIES_VALUE);
     case MSR_PLATFORM_ID:
     case MSR_UCODE_REV:
     case MSR_PLATFORM_INFO:
@@ -258,6 +273,12 @@ function writeMsr(cpu: usize): i32 {
       return value == MISC_ENABLE_VALUE ? NEXT : generalProtection(cpu);
     case MSR_MISC_FEATURES_ENABLES:
       return value == 0 ? NEXT : generalProtection(cpu);
+    case MSR_SPEC_CTRL:
+      if (value & ~SPEC_CTRL_CHANGEABLE) return generalProtection(cpu);
+      store<u32>(cpu, <u32>value, PV_SPEC_CTRL);
+      return NEXT;
+    case MSR_PRED_CMD:
+      return value & ~(<u64>1) ? generalProtection(cpu) : NEXT;
     case MSR_UCODE_REV:
       return NEXT;
   }
