@@ -154,9 +154,7 @@ function pageButtons(dom0: Dom0, tabs: Tabs, search: SearchBar): void {
     label();
   });
   const label = (): void => {
-    const chosen = appearance();
-    look.textContent = { system: 'Light or dark: as the system', light: 'Light', dark: 'Dark' }[chosen];
-    look.setAttribute('aria-label', `Appearance: ${chosen}`);
+    look.textContent = `Appearance: ${appearance()}`;
   };
   label();
   byId('bar-actions').append(
