@@ -155,7 +155,7 @@ interface Operation {
 /** A fresh FPU (FNINIT's state). */
 function reset(): void {
   x87.bytes.fill(0, CPU, CPU + 0x600);
-  x87.bytes.fill(0, OPERAND, OPERAND + 0x1000);
+  x87.bytes.fill(0, OPERAND, OPERAND + 0x2000);
   x87.view.setUint16(CPU + VCPU_FCW, 0x37f, true);
   x87.view.setUint32(CPU + VCPU_MXCSR, 0x1f80, true);
   x87.view.setBigUint64(CPU + VCPU_PAGE, BigInt(CODE), true);
@@ -266,37 +266,62 @@ describe('x87 exceptions', () => {
       reset();
       push(3);
       push(5);
-      const limit = OPERAND + 0x400;
+      const limit = OPERAND + 0x1000;
       const bytes = /^fx/.test(row.handler) ? 16 : 2;
       x87.bytes.fill(0x7b, limit - 16, limit + 16);
       x87.call('setLimit', BigInt(limit));
       const before = wholeState();
-      const data = x87.bytes.slice(OPERAND, OPERAND + 0x500);
+      const data = x87.bytes.slice(OPERAND, OPERAND + 0x1000);
       // All but the last bytes of the operand are there.
       const address = { Mw: 1, Md: 2, Mq: 4, Mt: 9 }[row.operands] ?? bytes;
       const outcome = run(row.handler, { ...operation(row), memory: limit - address });
       expect([row.mnemonic, row.opcode, outcome, vector()]).toEqual([row.mnemonic, row.opcode, FAULT, VECTOR_PF]);
       expect(wholeState()).toEqual(before);
-      expect(x87.bytes.slice(OPERAND, OPERAND + 0x500)).toEqual(data);
+      expect(x87.bytes.slice(OPERAND, OPERAND + 0x1000)).toEqual(data);
+    }
+  });
+
+  it('checks the destination of a store that an unmasked exception suppresses', () => {
+    for (const [handler, bytes] of [
+      ['fst32', 4],
+      ['fst64', 8],
+      ['fist16', 2],
+      ['fisttp32', 4],
+      ['fbstp', 10],
+    ] as const) {
+      reset();
+      push(1e300);
+      run('fldRegister');
+      run('arithmeticRegister', { rm: 1, aux: 1 + 8 });
+      setControl(0x340);
+      const start = OPERAND + 0x1001 - bytes;
+      x87.call('setLimit', BigInt(OPERAND + 0x1000));
+      const before = wholeState();
+      expect([handler, run(handler, { memory: start, aux: 1 }), vector()]).toEqual([handler, FAULT, VECTOR_PF]);
+      expect(wholeState()).toEqual(before);
+      x87.call('setLimit', 0x80000000n);
+      expect([handler, run(handler, { memory: start, aux: 1 })]).toEqual([handler, NEXT]);
+      expect([handler, status() & 0xb880]).toEqual([handler, 0xb880]);
+      expect(x87.bytes.slice(start, start + bytes)).toEqual(new Uint8Array(bytes));
     }
   });
 
   it('writes nothing when the end of a long image faults', () => {
-    for (const [handler, bytes] of [
-      ['fnsave', 108],
-      ['fxsave', 416],
-      ['frstor', 108],
-      ['fxrstor', 416],
+    for (const [handler, inside] of [
+      ['fnsave', 107],
+      ['fxsave', 400],
+      ['frstor', 107],
+      ['fxrstor', 400],
     ] as const) {
       reset();
       push(7);
-      const start = OPERAND + 0x200;
-      x87.call('setLimit', BigInt(start + bytes - 1));
+      const start = OPERAND + 0x1000 - inside;
+      x87.call('setLimit', BigInt(OPERAND + 0x1000));
       const before = wholeState();
-      const data = x87.bytes.slice(OPERAND, OPERAND + 0x500);
+      const data = x87.bytes.slice(OPERAND, OPERAND + 0x1000);
       expect([handler, run(handler, { memory: start }), vector()]).toEqual([handler, FAULT, VECTOR_PF]);
       expect(wholeState()).toEqual(before);
-      expect(x87.bytes.slice(OPERAND, OPERAND + 0x500)).toEqual(data);
+      expect(x87.bytes.slice(OPERAND, OPERAND + 0x1000)).toEqual(data);
     }
   });
 });

@@ -2,12 +2,18 @@
 import { effectiveAddress } from '../address';
 import { FAULT, NEXT, VCPU_FCW, VCPU_FSW, VCPU_RAX } from '../layout';
 import { beginStore, endStore, readable } from '../memory';
-import { FSW_C1, initialise, note, setTop, topOf, updateSummary, waitRefused, x87Off, x87Refused } from '../x87/state';
-
-/** What FCW keeps: bit 6 reads as one, bits 7 and 13-15 as zero; bit 12, infinity control, is kept without effect. */
-export function setControlWord(cpu: usize, value: u32): void {
-  store<u16>(cpu, (value & 0x1f3f) | 0x40, VCPU_FCW);
-}
+import {
+  FSW_C1,
+  initialise,
+  note,
+  setControlWord,
+  setTop,
+  topOf,
+  updateSummary,
+  waitRefused,
+  x87Off,
+  x87Refused,
+} from '../x87/state';
 
 export function fwait(cpu: usize, op: usize): i32 {
   return waitRefused(cpu) ? FAULT : NEXT;

@@ -23,6 +23,7 @@ import {
 } from '../softfloat/extended-convert';
 import {
   BEFORE_STORE,
+  areWritable,
   FSW_C1,
   FSW_SF,
   isEmpty,
@@ -168,9 +169,13 @@ function sourceEmpty(cpu: usize): bool {
 
 /** Stores `bytes` (2 to 10) of low and high where no unmasked exception forbids it, then settles and pops. */
 function storeResult(cpu: usize, op: usize, bytes: u32, low: u64, high: u32): i32 {
+  const va = effectiveAddress(cpu, op);
   const stores = unmasked(cpu, BEFORE_STORE) == 0;
-  if (stores) {
-    const to = beginStore(cpu, effectiveAddress(cpu, op), bytes);
+  if (!stores) {
+    // A destination that cannot be written still faults first.
+    if (!areWritable(cpu, va, bytes)) return FAULT;
+  } else {
+    const to = beginStore(cpu, va, bytes);
     if (!to) return FAULT;
     if (bytes == 2) store<u16>(to, <u16>low);
     else if (bytes == 4) store<u32>(to, <u32>low);

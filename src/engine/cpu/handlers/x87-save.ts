@@ -27,8 +27,18 @@ import {
 import { beginStore, endStore, readable } from '../memory';
 import { MXCSR_MASK } from '../simd/mxcsr';
 import { CLASS_NORMAL, CLASS_ZERO, classOf } from '../softfloat/extended';
-import { initialise, seAt, significandAt, stack, updateSummary, x87Off, x87Refused } from '../x87/state';
-import { setControlWord } from './x87-control';
+import {
+  areReadable,
+  areWritable,
+  initialise,
+  seAt,
+  setControlWord,
+  significandAt,
+  stack,
+  updateSummary,
+  x87Off,
+  x87Refused,
+} from '../x87/state';
 
 // ---- the environment --------------------------------------------------------------------------------------------------------
 
@@ -130,16 +140,11 @@ export function fldenv(cpu: usize, op: usize): i32 {
 
 // ---- environment and registers ----------------------------------------------------------------------------------------------
 
-/** Whether one byte at `va` may be written; the fault is recorded if not. */
-function isWritable(cpu: usize, va: u64): bool {
-  return beginStore(cpu, va, 1) != 0 && endStore(cpu) == NEXT;
-}
-
 export function fnsave(cpu: usize, op: usize): i32 {
   if (x87Off(cpu)) return FAULT;
   const va = effectiveAddress(cpu, op);
   const header = environmentBytes(op);
-  if (!isWritable(cpu, va) || !isWritable(cpu, va + header + 79)) return FAULT;
+  if (!areWritable(cpu, va, header + 80)) return FAULT;
   let to = beginStore(cpu, va, header);
   if (!to) return FAULT;
   writeEnvironment(cpu, op, to);
@@ -160,7 +165,7 @@ export function frstor(cpu: usize, op: usize): i32 {
   if (x87Refused(cpu)) return FAULT;
   const va = effectiveAddress(cpu, op);
   const header = environmentBytes(op);
-  if (!readable(cpu, va + header, 64) || !readable(cpu, va + header + 64, 16)) return FAULT;
+  if (!areReadable(cpu, va, header + 80)) return FAULT;
   let from = readable(cpu, va, header);
   if (!from) return FAULT;
   readEnvironment(cpu, op, from);
@@ -207,7 +212,7 @@ export function fxsave(cpu: usize, op: usize): i32 {
   if (x87Off(cpu)) return FAULT;
   const va = effectiveAddress(cpu, op);
   if (va & 15) return generalProtection(cpu);
-  if (!isWritable(cpu, va) || !isWritable(cpu, va + AREA_BYTES - 1)) return FAULT;
+  if (!areWritable(cpu, va, <u32>AREA_BYTES)) return FAULT;
   for (let offset: u64 = 0; offset < AREA_BYTES; offset += PIECE_BYTES) {
     const to = beginStore(cpu, va + offset, <u32>PIECE_BYTES);
     if (!to) return FAULT;
@@ -235,7 +240,7 @@ export function fxrstor(cpu: usize, op: usize): i32 {
   if (x87Off(cpu)) return FAULT;
   const va = effectiveAddress(cpu, op);
   if (va & 15) return generalProtection(cpu);
-  if (!readable(cpu, va + AREA_BYTES - 1, 1)) return FAULT;
+  if (!areReadable(cpu, va, <u32>AREA_BYTES)) return FAULT;
   let from = readable(cpu, va, <u32>PIECE_BYTES);
   if (!from) return FAULT;
   const mxcsr = load<u32>(from, FXSAVE_MXCSR);

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import * as asc from 'assemblyscript/asc';
+import asc from 'assemblyscript/asc';
 
 const cpuFolder = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const ENTRY = 'x87-module-entry.ts';
@@ -50,7 +50,8 @@ export interface X87Module {
 
 export async function loadX87Module(): Promise<X87Module> {
   const output = new Map<string, Uint8Array>();
-  const { error, stderr } = await asc.main(
+  let messages = '';
+  const { error } = await asc.main(
     [
       ENTRY,
       ...['--runtime', 'stub', '--importMemory', '--sharedMemory', '--initialMemory', '64', '--maximumMemory', '64', '-O1'],
@@ -71,10 +72,15 @@ export async function loadX87Module(): Promise<X87Module> {
         if (contents instanceof Uint8Array) output.set(name, contents);
       },
       listFiles: () => [],
+      stderr: {
+        write(chunk) {
+          messages += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
+        },
+      },
     },
   );
   const binary = output.get('x87.wasm');
-  if (error || !binary) throw new Error(`asc: ${error?.message ?? 'no output'}\n${stderr.toString()}`);
+  if (error || !binary) throw new Error(`asc: ${error?.message ?? 'no output'}\n${messages}`);
   const memory = new WebAssembly.Memory({ initial: 64, maximum: 64, shared: true });
   const { exports } = await WebAssembly.instantiate(new WebAssembly.Module(Buffer.from(binary)), {
     env: {
@@ -91,7 +97,7 @@ export async function loadX87Module(): Promise<X87Module> {
     call(name, ...parameters) {
       const callee = exports[name];
       if (typeof callee !== 'function') throw new Error(`no function ${name}`);
-      return callee(...parameters) as number | bigint;
+      return (callee as (...parameters: readonly (number | bigint)[]) => number | bigint)(...parameters);
     },
     global(name) {
       const value = exports[name];

@@ -9,7 +9,9 @@
 import { effectiveOffset, instructionAddress } from '../address';
 import { raise } from '../fault';
 import {
+  NEXT,
   OP_LENGTH,
+  PAGE_BYTES,
   VCPU_CR0,
   VCPU_FCW,
   VCPU_FDP,
@@ -22,7 +24,7 @@ import {
   VECTOR_MF,
   VECTOR_NM,
 } from '../layout';
-import { readable } from '../memory';
+import { beginStore, endStore, readable } from '../memory';
 import { roundedUp } from '../softfloat/arithmetic';
 import { DENORMAL, INEXACT, INVALID, OVERFLOW, UNDERFLOW, ZERO_DIVIDE, modeOfControlWord } from '../softfloat/environment';
 
@@ -108,7 +110,7 @@ export function isEmpty(cpu: usize, i: u32): bool {
 }
 
 export function setEmpty(cpu: usize, i: u32): void {
-  store<u8>(cpu, <u32>load<u8>(cpu, VCPU_FTW) & ~(1 << ((topOf(cpu) + i) & 7)), VCPU_FTW);
+  store<u8>(cpu, (<u32>load<u8>(cpu, VCPU_FTW)) & ~(1 << ((topOf(cpu) + i) & 7)), VCPU_FTW);
 }
 
 /** Writes ST(i), which is then in use. */
@@ -117,7 +119,7 @@ export function setStack(cpu: usize, i: u32, se: u32, significand: u64): void {
   const register = cpu + VCPU_X87 + ((<usize>number) << 4);
   store<u64>(register, significand);
   store<u16>(register, se, 8);
-  store<u8>(cpu, <u32>load<u8>(cpu, VCPU_FTW) | (1 << number), VCPU_FTW);
+  store<u8>(cpu, (<u32>load<u8>(cpu, VCPU_FTW)) | (1 << number), VCPU_FTW);
 }
 
 /** Writes the QNaN floating-point indefinite to ST(i): the masked response to most invalid operations. */
@@ -188,7 +190,7 @@ function dropUnreached(cpu: usize, kinds: u32): void {
  */
 export function settleCodes(cpu: usize, op: usize, mask: u32, codes: u32): bool {
   const pending = unmasked(cpu, EXCEPTIONS);
-  let status = (<u32>load<u16>(cpu, VCPU_FSW) & ~mask) | codes | load<u32>(cpu, VCPU_SOFTFLOAT_FLAGS);
+  let status = ((<u32>load<u16>(cpu, VCPU_FSW)) & ~mask) | codes | load<u32>(cpu, VCPU_SOFTFLOAT_FLAGS);
   if (pending) status |= FSW_ES | FSW_B;
   store<u16>(cpu, status, VCPU_FSW);
   if (pending) noteOpcode(cpu, op);
@@ -224,11 +226,33 @@ export function settleOverflow(cpu: usize, op: usize): bool {
   return settleCodes(cpu, op, FSW_C1, FSW_C1);
 }
 
+/** The first byte at `va` or behind it that a fault of the other page of `bytes` (at most a page) at `va` names; `va` if there is none. */
+function otherPage(va: u64, bytes: u32): u64 {
+  const last = (va + bytes - 1) & ~(<u64>(PAGE_BYTES - 1));
+  return last > va ? last : va;
+}
+
+/** Whether `bytes` (at most a page) at `va` may be written; the fault is recorded if not. Nothing is written. */
+export function areWritable(cpu: usize, va: u64, bytes: u32): bool {
+  if (!beginStore(cpu, va, 1) || endStore(cpu) != NEXT) return false;
+  return beginStore(cpu, otherPage(va, bytes), 1) != 0 && endStore(cpu) == NEXT;
+}
+
+/** The same for reading. */
+export function areReadable(cpu: usize, va: u64, bytes: u32): bool {
+  return readable(cpu, va, 1) != 0 && readable(cpu, otherPage(va, bytes), 1) != 0;
+}
+
 /** ES and B follow from the flags and the masks after either has been loaded. */
 export function updateSummary(cpu: usize): void {
   const status = (<u32>load<u16>(cpu, VCPU_FSW)) & ~(FSW_ES | FSW_B);
   const pending = status & EXCEPTIONS & ~(<u32>load<u16>(cpu, VCPU_FCW));
   store<u16>(cpu, pending ? status | FSW_ES | FSW_B : status, VCPU_FSW);
+}
+
+/** What FCW keeps: bit 6 reads as one, bits 7 and 13-15 as zero; bit 12, infinity control, is kept without effect. */
+export function setControlWord(cpu: usize, value: u32): void {
+  store<u16>(cpu, (value & 0x1f3f) | 0x40, VCPU_FCW);
 }
 
 /** FNINIT: the registers keep their content but are empty. */
