@@ -9,7 +9,8 @@ test('a stock kernel boots to a login, takes commands and powers off', async ({ 
   await machine.login('demo', BOOT_MS);
 
   const kernel = await machine.guest('demo', 'uname -r; cat /sys/hypervisor/type /sys/hypervisor/guest_type');
-  expect(kernel).toEqual({ output: expect.stringMatching(/^\d+\.\d+\.\d+\S*-amd64\nxen\nPV\n$/) as string, exitCode: 0 });
+  expect(kernel.output).toMatch(/^\d+\.\d+\.\d+\S*-amd64\nxen\nPV\n$/);
+  expect(kernel.exitCode).toBe(0);
   const sum = await machine.guest('demo', 'seq 1 1000 | sha256sum');
   expect(sum.output).toBe('67d4ff71d43921d5739f387da09746f405e425b07d727e4c69d029461d1f051f  -\n');
   expect((await machine.guest('demo', 'false')).exitCode).toBe(1);

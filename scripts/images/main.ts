@@ -95,7 +95,7 @@ async function main(): Promise<void> {
   const force = process.argv.includes('--force');
   const forTests = process.argv.includes('tests');
   const directory = forTests ? testDirectory : outputDirectory;
-  const recipe = recipeOf(['images', 'scripts/images']);
+  const recipe = recipeOf(['images/rootfs', 'scripts/images', ...(forTests ? ['images/checks'] : [])]);
   if (!force && upToDate(directory, recipe)) {
     console.log(`images: ${directory} is up to date`);
   } else if (forTests) {

@@ -54,7 +54,10 @@ export interface Dom0 {
   openShell(sink: TerminalSink, columns: number, rows: number): Promise<number>;
   shellInput(shell: number, bytes: Uint8Array): Promise<void>;
   shellResize(shell: number, columns: number, rows: number): Promise<void>;
-  /** A console: 'xen', or a domain by name or id. Delivers the scrollback (at most 4 MiB) first. Returns a handle. */
+  /**
+   * A console: 'xen', or a domain by name or id. Delivers the scrollback (at most 4 MiB) first and resolves with a handle when the
+   * sink has taken it: a terminal must not answer the questions of a program that asked them long ago.
+   */
   openConsole(domain: string | number, sink: TerminalSink): Promise<number>;
   consoleInput(domain: string | number, bytes: Uint8Array): Promise<void>;
   consoleText(domain: string | number): Promise<string>;

@@ -8,6 +8,10 @@ interface OpenConsole {
   readonly name: string;
   domid: number;
   ended: boolean;
+  /**
+   * Known when the scrollback has been shown. Until then nothing is sent: the terminal would answer, as if typed, what programs
+   * asked it long ago (where its cursor is, for one).
+   */
   handle: number | undefined;
   readonly tab: Tab;
   readonly view: TerminalView;
@@ -67,7 +71,7 @@ export class ConsoleTabs {
       fixedSize: this.fixedSize,
       onInput: (bytes) => {
         const console = this.open.get(domain.name);
-        if (console === undefined || console.ended) return;
+        if (console?.handle === undefined || console.ended) return;
         this.dom0.consoleInput(console.domid, bytes).catch((error: unknown) => {
           notifyError(`The console of ${domain.name} does not take input`, error);
         });
@@ -87,6 +91,7 @@ export class ConsoleTabs {
     if (console.domid !== domid) void console.view.write(`\r\n\x1b[2m[${console.name} is back as domain ${domid}]\x1b[0m\r\n`);
     console.domid = domid;
     console.ended = false;
+    console.handle = undefined;
     console.tab.setTitle(console.name);
     const sink = {
       write: (bytes: Uint8Array) => console.view.write(bytes),
