@@ -138,7 +138,8 @@ const chmod: Tool = {
       };
       apply(path);
       if (!parsed.has('up')) return;
-      for (let at = path.slice(0, path.lastIndexOf('/')); at !== ''; at = at.slice(0, at.lastIndexOf('/'))) access.setPermissions(at, permissions);
+      for (let at = path.slice(0, path.lastIndexOf('/')); at !== ''; at = at.slice(0, at.lastIndexOf('/')))
+        access.setPermissions(at, permissions);
     });
   },
 };
@@ -175,7 +176,9 @@ function watchTool(clock: Clock): Tool {
       let stop: () => void = () => undefined;
       return new Promise<void>((resolve, reject) => {
         let seen = 0;
-        const stopTimer = Number.isFinite(seconds) ? clock.after(seconds * 1000, () => reject(new XendError('Timeout'))) : () => undefined;
+        const stopTimer = Number.isFinite(seconds)
+          ? clock.after(seconds * 1000, () => reject(new XendError('Timeout')))
+          : () => undefined;
         const forget = io.cancellation.onCancel(() => reject(new Interrupted()));
         stop = () => {
           stopTimer();
@@ -214,7 +217,8 @@ export function xenstoreTools(store: StoreClient, clock: Clock): Command[] {
     run: async (words, io) => {
       try {
         const parsed = parseOptions(words, tool.options);
-        if (parsed.operands.length < tool.least) throw new UsageError(parsed.operands.length === 0 ? 'a path is missing' : 'a value is missing');
+        if (parsed.operands.length < tool.least)
+          throw new UsageError(parsed.operands.length === 0 ? 'a path is missing' : 'a value is missing');
         await tool.run(store, parsed, io);
         return 0;
       } catch (error) {

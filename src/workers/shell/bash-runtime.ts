@@ -11,6 +11,8 @@ const CATCH_WORDS = '__webxen_words';
 
 export class BashRuntime {
   private readonly _bash: Bash;
+  /** Options that the library remembers, set as in an interactive shell. */
+  private readonly _prepared: Promise<unknown>;
   private _caught: string[] = [];
 
   constructor(host: ShellHost, programs: readonly string[]) {
@@ -39,9 +41,11 @@ export class BashRuntime {
         maxExecutionTimeMs: 24 * 3600 * 1000,
       },
     });
+    this._prepared = this._bash.exec('shopt -s expand_aliases');
   }
 
   async run({ script, stdin, state }: ShellRequest): Promise<ShellOutcome> {
+    await this._prepared;
     const result = await this._bash.exec(script, {
       cwd: state.directory,
       env: { ...state.environment },
@@ -67,7 +71,9 @@ export class BashRuntime {
 
 /** Variables worth keeping: not those that the shell sets for each run. */
 function lasting(environment: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && name !== 'OPTIND'));
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && name !== 'OPTIND'),
+  );
 }
 
 /** The library hands bytes over as text with one character a byte. */

@@ -23,7 +23,9 @@ const SHELL_COMMANDS =
   );
 
 const DOMAIN_COMMANDS = new Set(
-  'console destroy domid domname list mem-max mem-set pause reboot rename shutdown sysrq trigger unpause uptime vcpu-list vcpu-pin vcpu-set'.split(' '),
+  'console destroy domid domname list mem-max mem-set pause reboot rename shutdown sysrq trigger unpause uptime vcpu-list vcpu-pin vcpu-set'.split(
+    ' ',
+  ),
 );
 const CONFIGURATIONS = '/etc/xen';
 
@@ -61,7 +63,10 @@ function choices(begin: number, typed: string, names: readonly string[]): Comple
 
 function merge(first: Completion, second: Completion): Completion {
   const known = new Set(first.candidates.map((candidate) => candidate.insert));
-  return { begin: first.begin, candidates: [...first.candidates, ...second.candidates.filter((candidate) => !known.has(candidate.insert))] };
+  return {
+    begin: first.begin,
+    candidates: [...first.candidates, ...second.candidates.filter((candidate) => !known.has(candidate.insert))],
+  };
 }
 
 function configurations(sources: CompletionSources, begin: number, typed: string): Completion {
@@ -81,7 +86,9 @@ function files(sources: CompletionSources, begin: number, typed: string): Comple
   const beginning = written.slice(slash + 1);
   const home = shownDirectory.replace(/^~\//, '/root/');
   const entries = list(sources.files, resolvePath(sources.directory(), home === '' ? '.' : home));
-  const fitting = entries.filter((entry) => entry.name.startsWith(beginning) && (beginning.startsWith('.') || !entry.name.startsWith('.')));
+  const fitting = entries.filter(
+    (entry) => entry.name.startsWith(beginning) && (beginning.startsWith('.') || !entry.name.startsWith('.')),
+  );
   return {
     begin,
     candidates: fitting.map(({ name, directory }) => ({

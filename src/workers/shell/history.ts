@@ -24,7 +24,8 @@ export class History {
 
   /** Index of the last line at or before `from` that holds the text. */
   searchBack(text: string, from: number): number | undefined {
-    for (let index = Math.min(from, this._lines.length - 1); index >= 0; index--) if (this._lines[index]?.includes(text) === true) return index;
+    for (let index = Math.min(from, this._lines.length - 1); index >= 0; index--)
+      if (this._lines[index]?.includes(text) === true) return index;
     return undefined;
   }
 

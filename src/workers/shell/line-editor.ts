@@ -40,6 +40,7 @@ export class LineEditor {
   private _draft = '';
   private _killed = '';
   private _lastKey: 'tab' | 'kill' | 'other' = 'other';
+  private _drawDue = false;
   private _search: { text: string; index: number; saved: string } | undefined;
 
   constructor(terminal: Terminal, history: History, complete: Completer) {
@@ -57,8 +58,12 @@ export class LineEditor {
     this._search = undefined;
     this._lastKey = 'other';
     this._terminal.onInterrupt = undefined;
-    const stopListening = this._terminal.onResize(() => this._redraw());
-    this._redraw();
+    const redraw = (): void => {
+      this._redraw();
+      this._draw();
+    };
+    const stopListening = this._terminal.onResize(redraw);
+    redraw();
     try {
       for (;;) {
         const keys = await this._terminal.read();
@@ -72,6 +77,7 @@ export class LineEditor {
           this._terminal.unread(encodeUtf8(text));
           return result;
         }
+        this._draw();
       }
     } finally {
       stopListening();
@@ -101,6 +107,7 @@ export class LineEditor {
         return this._finish({ kind: 'line', text: this._text });
       case 'C':
         this._moveTo(this._text.length);
+        this._draw();
         this._terminal.write('^C\r\n');
         return { kind: 'interrupt' };
       case 'D':
@@ -239,6 +246,7 @@ export class LineEditor {
 
   private _finish(result: LineResult): LineResult {
     this._moveTo(this._text.length);
+    this._draw();
     this._terminal.write('\r\n');
     return result;
   }
@@ -304,7 +312,8 @@ export class LineEditor {
       this._terminal.write('\x07');
       return;
     }
-    const common = candidates.length === 1 ? first.insert : commonBeginning(candidates.map((candidate) => candidate.insert.trimEnd()));
+    const common =
+      candidates.length === 1 ? first.insert : commonBeginning(candidates.map((candidate) => candidate.insert.trimEnd()));
     if (common.length > this._cursor - begin || candidates.length === 1) {
       this._text = this._text.slice(0, begin) + common + this._text.slice(this._cursor);
       this._cursor = begin + common.length;
@@ -317,6 +326,7 @@ export class LineEditor {
     }
     const cursor = this._cursor;
     this._moveTo(this._text.length);
+    this._draw();
     this._terminal.write(`\r\n${this._columns(candidates.slice(0, MAX_LISTED).map((candidate) => candidate.show))}`);
     this._cursor = cursor;
     this._cursorRow = 0;
@@ -360,6 +370,13 @@ export class LineEditor {
   }
 
   private _redraw(): void {
+    this._drawDue = true;
+  }
+
+  /** Once for all the keys of one input, however many changed the line. */
+  private _draw(): void {
+    if (!this._drawDue) return;
+    this._drawDue = false;
     const prompt = this._search === undefined ? this._prompt : `(reverse-i-search)\`${this._search.text}': `;
     const lead = `${this._cursorRow > 0 ? `\x1b[${this._cursorRow}A` : ''}\r\x1b[J`;
     const all = prompt + this._text;

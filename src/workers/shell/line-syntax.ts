@@ -27,7 +27,29 @@ export interface Scan {
   readonly open: boolean;
 }
 
-const OPERATORS = ['&&', '||', ';;', '<<<', '<<-', '<<', '<&', '>&', '&>>', '&>', '>>', '>|', '<>', ';', '|', '&', '(', ')', '<', '>', '\n'];
+const OPERATORS = [
+  '&&',
+  '||',
+  ';;',
+  '<<<',
+  '<<-',
+  '<<',
+  '<&',
+  '>&',
+  '&>>',
+  '&>',
+  '>>',
+  '>|',
+  '<>',
+  ';',
+  '|',
+  '&',
+  '(',
+  ')',
+  '<',
+  '>',
+  '\n',
+];
 const PLAIN = /^[\w@%+=:,.\-/^]+$/;
 
 export function scan(line: string): Scan {
@@ -78,7 +100,7 @@ export function scan(line: string): Scan {
 }
 
 function endOfHereDocument(line: string, from: number, delimiter: string): number | undefined {
-  for (let at = from; at < line.length; ) {
+  for (let at = from; at < line.length;) {
     const end = line.indexOf('\n', at);
     const row = line.slice(at, end < 0 ? line.length : end);
     if (row.replace(/^\t+/, '') === delimiter) return end < 0 ? line.length : end;
@@ -110,7 +132,7 @@ function skipQuoted(line: string, at: number): number | undefined {
     return end < 0 ? undefined : end + 1;
   }
   if (character === '"' || character === '`') {
-    for (let inside = at + 1; inside < line.length; ) {
+    for (let inside = at + 1; inside < line.length;) {
       if (line[inside] === character) return inside + 1;
       const next = line[inside] === "'" ? inside + 1 : skipQuoted(line, inside);
       if (next === undefined) return undefined;
@@ -121,7 +143,7 @@ function skipQuoted(line: string, at: number): number | undefined {
   if (character === '$' && (line[at + 1] === '(' || line[at + 1] === '{')) {
     const [opening, closing] = line[at + 1] === '(' ? ['(', ')'] : ['{', '}'];
     let depth = 0;
-    for (let inside = at + 1; inside < line.length; ) {
+    for (let inside = at + 1; inside < line.length;) {
       if (line[inside] === opening) depth++;
       if (line[inside] === closing && --depth === 0) return inside + 1;
       const next = skipQuoted(line, inside);
@@ -144,7 +166,15 @@ const OPENING: Readonly<Record<string, string>> = {
 };
 const CLOSING = new Set(['fi', 'done', 'esac', '}']);
 /** After these a command begins as after an operator. */
-const LEADING = new Set(['then', 'do', 'else', 'elif', '!', 'time', ...Object.keys(OPENING).filter((word) => word !== 'for' && word !== 'case' && word !== 'select')]);
+const LEADING = new Set([
+  'then',
+  'do',
+  'else',
+  'elif',
+  '!',
+  'time',
+  ...Object.keys(OPENING).filter((word) => word !== 'for' && word !== 'case' && word !== 'select'),
+]);
 const CONTINUING = new Set(['|', '&&', '||']);
 
 /** Whether the shell would ask for another line. */
@@ -200,7 +230,10 @@ export function splitList(line: string): Pipeline[] | undefined {
         when = token.text === '\n' ? ';' : token.text;
         continue;
       }
-    } else if (current.length === 0 && (token.text in OPENING || CLOSING.has(token.text) || ['!', 'function', 'time', '[['].includes(token.text))) {
+    } else if (
+      current.length === 0 &&
+      (token.text in OPENING || CLOSING.has(token.text) || ['!', 'function', 'time', '[['].includes(token.text))
+    ) {
       return undefined;
     }
     current.push(token);

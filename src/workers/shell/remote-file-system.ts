@@ -10,7 +10,7 @@ type Status = Awaited<ReturnType<IFileSystem['stat']>>;
  * The shell looks for a file of the command's name in these directories as soon as they exist; its own commands have none. So
  * they are shown as executables there, and stay usable when somebody makes such a directory.
  */
-const COMMAND_DIRECTORIES = ['/usr/bin/', '/bin/', '/usr/sbin/', '/sbin/'];
+const COMMAND_DIRECTORIES = ['/usr/bin/', '/bin/'];
 
 export class RemoteFileSystem implements IFileSystem {
   private readonly _host: ShellHost;
@@ -59,7 +59,9 @@ export class RemoteFileSystem implements IFileSystem {
     return (await this._host.readDirectory(path)).map((entry) => entry.name);
   }
 
-  async readdirWithFileTypes(path: string): Promise<{ name: string; isFile: boolean; isDirectory: boolean; isSymbolicLink: boolean }[]> {
+  async readdirWithFileTypes(
+    path: string,
+  ): Promise<{ name: string; isFile: boolean; isDirectory: boolean; isSymbolicLink: boolean }[]> {
     const entries = await this._host.readDirectory(path);
     return entries.map(({ name, kind }) => ({
       name,

@@ -65,20 +65,16 @@ export class ShellSession {
     this._editor = new LineEditor(terminal, this._history, complete);
   }
 
-  /** Runs shells one after another until the terminal closes. */
+  /** Resolves when the shell is left (exit, ^D) or the terminal closes. */
   async run(): Promise<void> {
     try {
-      while (!this._terminal.closed) await this._shell();
+      await this._commands();
     } finally {
       this._process?.terminate();
     }
   }
 
-  private async _shell(): Promise<void> {
-    this._state = initialState(this._services.hostName());
-    this._status = 0;
-    this._leaving = false;
-    this._functions.clear();
+  private async _commands(): Promise<void> {
     if (this._services.files.exists(MESSAGE_OF_THE_DAY))
       this._terminal.print(decodeUtf8(await this._services.files.readFile(MESSAGE_OF_THE_DAY)));
     while (!this._leaving) {

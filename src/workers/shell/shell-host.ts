@@ -86,7 +86,7 @@ export function initialState(hostName: string): ShellState {
       USER: 'root',
       LOGNAME: 'root',
       SHELL: '/bin/bash',
-      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
       HOSTNAME: hostName,
       TERM: 'xterm-256color',
       PWD: INITIAL_DIRECTORY,

@@ -1,7 +1,7 @@
 /** The thread for the shell language on Node's worker_threads, for tests. */
-import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { startTypescriptWorker } from '../../testing/typescript-worker.ts';
 import type { ShellThread } from '../shell-process.ts';
+import { nodeEndpoint } from './node-endpoint.ts';
 
 export function startNodeShellThread(): ShellThread {
   const worker = startTypescriptWorker(new URL('./node-worker.ts', import.meta.url));
