@@ -2,26 +2,17 @@
  * The tests of one form before they are run: encodings with varied registers and addresses, and for each several inputs that
  * make the instruction do something worth checking (quotients that fit, strings that match, stacks that are mapped).
  */
-import { CODE_ADDRESS, CODE_PAGES, SLOT_BYTES, dataOffset } from '../../src/engine/cpu/testing/address-map.ts';
+import { CODE_ADDRESS, CODE_PAGES, PAGE_BYTES, SLOT_BYTES } from '../../src/engine/cpu/testing/address-map.ts';
 import { type Form, isString, isVector, operandsOf, rmOperand } from '../../src/engine/cpu/testing/forms.ts';
 import { groupOf } from '../../src/engine/cpu/testing/groups.ts';
 import { inputState } from '../../src/engine/cpu/testing/input.ts';
-import { FX_ST, FX_XMM_END, type MachineState } from '../../src/engine/cpu/testing/machine-state.ts';
+import { FX_ST, FX_XMM_END } from '../../src/engine/cpu/testing/machine-state.ts';
 import type { Random } from '../../src/engine/cpu/testing/random.ts';
-import type { Flavour } from '../../src/engine/cpu/testing/values.ts';
-import type { Case, MemoryRange, Patch } from '../../src/engine/cpu/testing/vectors.ts';
+import type { Case } from '../../src/engine/cpu/testing/vectors.ts';
 import { type Choice, encode } from './encode.ts';
 import { isX87, memoryFlavour, stateFlavour } from './flavours.ts';
-import {
-  FAULT_PLACES,
-  GOOD_PLACES,
-  LANDING_PAGES,
-  type Place,
-  aim,
-  memoryBytes,
-  pickOperands,
-  placeAddress,
-} from './operands.ts';
+import { FAULT_PLACES, GOOD_PLACES, LANDING_PAGES, type Place, aim, memoryBytes, pickOperands, placeAddress } from './operands.ts';
+import { type Draft, patch, setRegister } from './draft.ts';
 import { avoidedRegisters, tune } from './tuning.ts';
 import { undefinedFlags, undefinedResult, undefinedStatus } from './undefined.ts';
 
@@ -34,64 +25,32 @@ export interface EncodingDraft {
   readonly cases: CaseDraft[];
 }
 
-/** What a tuner may look at and change. */
-export interface Draft {
-  readonly form: Form;
-  readonly random: Random;
-  choice: Choice;
-  readonly address: number;
-  readonly place: Place;
-  /** Linear address of the memory operand, where there is one. */
-  target: bigint | null;
-  /** Seeded state with the overrides made so far. */
-  readonly state: MachineState;
-  readonly overrides: Map<number, bigint>;
-  readonly patches: Patch[];
-  readonly ignored: MemoryRange[];
-  readonly seed: number;
-  readonly flavour: Flavour;
-}
-
-export function setRegister(draft: Draft, register: number, value: bigint): void {
-  const wrapped = BigInt.asUintN(64, value);
-  draft.overrides.set(register, wrapped);
-  if (register < 16) draft.state.gpr[register] = wrapped;
-}
-
-/** Puts bytes (or seeded values) where they fall on writable pages; what falls outside is left out. */
-export function patch(draft: Draft, address: bigint, length: number, content: Uint8Array | Flavour): void {
-  let start = Number(BigInt.asUintN(64, address));
-  if (address < 0n || address > 0x7fffffffn) return;
-  let end = start + length;
-  const mapped = (at: number): boolean => {
-    const offset = dataOffset(at);
-    return offset >= 0 && offset < 3 * 4096;
-  };
-  while (start < end && !mapped(start)) start++;
-  while (end > start && !mapped(end - 1)) end--;
-  if (start >= end) return;
-  const skipped = start - Number(address);
-  const part = typeof content === 'string' ? content : content.slice(skipped, skipped + end - start);
-  draft.patches.push({ address: start, length: end - start, content: part });
-}
-
-/** Gives out addresses in the code region: one slot each, at varied offsets, some across a page boundary. */
+/**
+ * Gives out addresses in the code region: a slot each, at varied offsets. The slots on both sides of a page boundary are kept
+ * for instructions that cross it.
+ */
 export class SlotAllocator {
-  private next = CODE_ADDRESS + LANDING_PAGES * 4096;
-  private readonly end = CODE_ADDRESS + (CODE_PAGES - LANDING_PAGES) * 4096;
+  private next = CODE_ADDRESS + LANDING_PAGES * PAGE_BYTES + SLOT_BYTES;
+  private nextBoundary = CODE_ADDRESS + (LANDING_PAGES + 1) * PAGE_BYTES;
+  private readonly end = CODE_ADDRESS + (CODE_PAGES - LANDING_PAGES) * PAGE_BYTES;
 
   take(random: Random, bytes = SLOT_BYTES): number {
-    const slots = Math.ceil(bytes / SLOT_BYTES);
+    const length = Math.ceil(bytes / SLOT_BYTES) * SLOT_BYTES;
+    // Not the last slot of a page nor the first.
+    const inPage = this.next & (PAGE_BYTES - 1);
+    if (inPage + length > PAGE_BYTES - SLOT_BYTES) this.next += PAGE_BYTES - inPage + SLOT_BYTES;
     const first = this.next;
-    this.next += slots * SLOT_BYTES;
+    this.next += length;
     if (this.next > this.end) throw new RangeError('the code region is too small for these forms');
-    if (slots > 1) return first;
-    // Across a page: take the last slot of the page and the first of the next.
-    if ((this.next & 4095) === 0 && this.next + SLOT_BYTES <= this.end) {
-      this.next += SLOT_BYTES;
-      return this.next - SLOT_BYTES - 1 - random.below(6);
-    }
-    return first + random.below(SLOT_BYTES - 20);
+    return length > SLOT_BYTES ? first : first + random.below(SLOT_BYTES - 20);
+  }
+
+  /** A page boundary across which an instruction may be put. */
+  takeBoundary(): number {
+    const boundary = this.nextBoundary;
+    this.nextBoundary += PAGE_BYTES;
+    if (boundary >= this.end) throw new RangeError('the code region has too few pages for these forms');
+    return boundary;
   }
 }
 
@@ -126,7 +85,14 @@ function vendorFields(form: Form): (readonly [number, number])[] {
   return [];
 }
 
-function draftCase(form: Form, choice: Choice, fixed: bigint | null, address: number, place: Place, random: Random): CaseDraft | null {
+function draftCase(
+  form: Form,
+  choice: Choice,
+  fixed: bigint | null,
+  address: number,
+  place: Place,
+  random: Random,
+): CaseDraft | null {
   const seed = random.u32();
   const flavour = stateFlavour(form.row, random);
   const state = inputState(seed, flavour);
@@ -189,14 +155,19 @@ export function draftForm(form: Form, random: Random, slots: SlotAllocator): Enc
   const { encodings, inputs } = amountOf(form);
   const avoid = avoidedRegisters(form);
   const drafts: EncodingDraft[] = [];
-  const addEncoding = (places: readonly Place[], count: number): void => {
-    const address = slots.take(random);
+  const addEncoding = (places: readonly Place[], count: number, crossing = false): void => {
+    let address = crossing ? slots.takeBoundary() : slots.take(random);
     for (let attempt = 0; attempt < 20; attempt++) {
       const place = random.pick(places);
       const fixedTarget = placeAddress(place === 'not-canonical' ? 'missing' : place, memoryBytes(form), alignmentOf(form), random);
       const { choice, fixed } = pickOperands(form, random, avoid, fixedTarget);
       const segmentIgnored = choice.segment !== null && choice.segment !== 'fs' && choice.segment !== 'gs';
       if (place === 'not-canonical' && (fixed !== null || choice.address32 || segmentIgnored)) continue;
+      if (crossing) {
+        const { length } = encode(form, choice, address);
+        if (length === 1) return;
+        address -= 1 + random.below(length - 1);
+      }
       const shaped = shapeChoice(form, choice, address, random);
       const code = encode(form, shaped, address);
       const cases: CaseDraft[] = [];
@@ -210,6 +181,7 @@ export function draftForm(form: Form, random: Random, slots: SlotAllocator): Enc
     }
   };
   for (let count = 0; count < encodings; count++) addEncoding(GOOD_PLACES, inputs);
+  addEncoding(GOOD_PLACES, 2, true);
   if (hasMemory(form) || usesMemoryImplicitly(form)) for (const place of FAULT_PLACES) addEncoding([place], 1);
   return drafts;
 }

@@ -68,7 +68,13 @@ function memoryBytes(address: Address): MemoryBytes {
   if (address.base === null) {
     // mod 0 with SIB base 5: index and a 32-bit displacement only
     const index = address.index === null ? 4 : address.index & 7;
-    return { mod: 0, rm: 4, sib: (address.scale << 6) | (index << 3) | 5, displacement: littleEndian(displacement, 4), ripTarget: null };
+    return {
+      mod: 0,
+      rm: 4,
+      sib: (address.scale << 6) | (index << 3) | 5,
+      displacement: littleEndian(displacement, 4),
+      ripTarget: null,
+    };
   }
   let bytes = address.displacementBytes;
   if (bytes === 0 && (address.base & 7) === 5) bytes = 1; // mod 0 would mean no base
@@ -119,7 +125,8 @@ export function encode(form: Form, choice: Choice, address: number): Uint8Array 
   if (row.prefix !== undefined && row.prefix !== 'np') bytes.push(parseInt(row.prefix, 16));
 
   let rex = choice.forceRex ? 0x40 : 0;
-  const wide = row.rexw === 1 || (form.size === 8 && row.rexw === undefined && row.default64 !== true && (sized || types.includes('y')));
+  const wide =
+    row.rexw === 1 || (form.size === 8 && row.rexw === undefined && row.default64 !== true && (sized || types.includes('y')));
   if (wide) rex |= 0x48;
   let highByte = false;
   /** Low three bits of a register operand; its fourth bit goes to REX as `extend`. */

@@ -13,7 +13,7 @@ import { Random } from '../../src/engine/cpu/testing/random.ts';
 import { type FormVectors, type VectorFile, encodeVectors } from '../../src/engine/cpu/testing/vectors.ts';
 import type { Row } from '../../src/engine/cpu/table/row.ts';
 import { type EncodingDraft, SlotAllocator, draftForm } from './cases.ts';
-import { NativeMachine, type NativeTest } from './native.ts';
+import type { NativeMachine, NativeTest } from './native.ts';
 import { outcomeOf } from './outcome.ts';
 import { isNative } from './scope.ts';
 import { undefinedFlagsAfter, undefinedStatusAfter } from './undefined.ts';
@@ -30,7 +30,8 @@ export interface KeyedDrafts {
   readonly encodings: readonly EncodingDraft[];
 }
 
-export function draftRows(rows: readonly Row[]): KeyedDrafts[] {
+/** Tests of every form of the rows. `salt` 0 makes the committed vectors; others make others of the same kind. */
+export function draftRows(rows: readonly Row[], salt = 0): KeyedDrafts[] {
   const slots = new SlotAllocator();
   const drafts: KeyedDrafts[] = [];
   const seen = new Set<string>();
@@ -39,7 +40,7 @@ export function draftRows(rows: readonly Row[]): KeyedDrafts[] {
       if (!isNative(form)) continue;
       if (seen.has(form.key)) throw new Error(`two rows have the form ${form.key}`);
       seen.add(form.key);
-      const encodings = draftForm(form, new Random(seedOf(form.key)), slots);
+      const encodings = draftForm(form, new Random((seedOf(form.key) + salt) >>> 0), slots);
       if (encodings.length === 0) throw new Error(`no test could be made for ${form.key}`);
       drafts.push({ key: form.key, encodings });
     }
@@ -92,6 +93,9 @@ export function writeVectors(name: string, file: VectorFile): void {
   const plain = encodeVectors(file);
   const packed = brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 22 } });
   writeFileSync(`${folder}${name}.bin`, packed);
-  const cases = file.forms.reduce((sum, form) => sum + form.encodings.reduce((inner, encoding) => inner + encoding.cases.length, 0), 0);
+  const cases = file.forms.reduce(
+    (sum, form) => sum + form.encodings.reduce((inner, encoding) => inner + encoding.cases.length, 0),
+    0,
+  );
   process.stdout.write(`${name}: ${file.forms.length} forms, ${cases} cases, ${plain.length} bytes, ${packed.length} packed\n`);
 }

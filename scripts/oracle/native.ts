@@ -76,7 +76,7 @@ function outputRecord(record: Buffer): NativeResult {
   const used = record.readUInt16LE(168);
   if (record.readUInt16LE(170) !== 0) throw new RangeError('a test changed more memory than fits its record');
   const memory: MemoryChange[] = [];
-  for (let at = 0; at < used; ) {
+  for (let at = 0; at < used;) {
     const length = record.readUInt16LE(1024 + at + 4);
     memory.push({
       address: record.readUInt32LE(1024 + at),
@@ -100,7 +100,15 @@ export class NativeMachine {
   constructor() {
     if (process.arch !== 'x64' || process.platform !== 'linux') throw new Error('vectors are made on x86-64 Linux only');
     const source = fileURLToPath(new URL('harness.c', import.meta.url));
-    const flags = ['-O1', '-static', '-nostdlib', '-ffreestanding', '-fno-stack-protector', '-fcf-protection=none', '-mgeneral-regs-only'];
+    const flags = [
+      '-O1',
+      '-static',
+      '-nostdlib',
+      '-ffreestanding',
+      '-fno-stack-protector',
+      '-fcf-protection=none',
+      '-mgeneral-regs-only',
+    ];
     execFileSync('gcc', [...flags, '-fno-tree-loop-distribute-patterns', '-o', this.program, source], { stdio: 'inherit' });
   }
 
@@ -111,7 +119,8 @@ export class NativeMachine {
       const batch = tests.slice(start, start + BATCH);
       const input = Buffer.concat([header(batch.length), base, ...batch.map(inputRecord)]);
       const output = execFileSync(this.program, { input, maxBuffer: BATCH * OUTPUT_BYTES, stdio: ['pipe', 'pipe', 'inherit'] });
-      if (output.length !== batch.length * OUTPUT_BYTES) throw new Error(`the native program made ${output.length} bytes for ${batch.length} tests`);
+      if (output.length !== batch.length * OUTPUT_BYTES)
+        throw new Error(`the native program made ${output.length} bytes for ${batch.length} tests`);
       for (let index = 0; index < batch.length; index++) {
         results.push(outputRecord(output.subarray(index * OUTPUT_BYTES, (index + 1) * OUTPUT_BYTES)));
       }

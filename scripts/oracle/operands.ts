@@ -1,13 +1,5 @@
 /** Registers, addresses and immediates for one encoding of a form, and where its memory operand lies. */
-import {
-  CODE_ADDRESS,
-  D0,
-  D1,
-  FS_BASE,
-  GS_BASE,
-  GUARD,
-  RO,
-} from '../../src/engine/cpu/testing/address-map.ts';
+import { CODE_ADDRESS, D0, D1, FS_BASE, GS_BASE, GUARD, RO } from '../../src/engine/cpu/testing/address-map.ts';
 import { type Form, isString, letterIn, operandsOf, regOperand, rmOperand } from '../../src/engine/cpu/testing/forms.ts';
 import { RBP, RSP } from '../../src/engine/cpu/testing/machine-state.ts';
 import type { Random } from '../../src/engine/cpu/testing/random.ts';
@@ -60,7 +52,8 @@ export function memoryBytes(form: Form): number {
 }
 
 /** Where a memory operand lies. */
-export type Place = 'inside' | 'crossing' | 'end' | 'missing' | 'crossing-missing' | 'read-only' | 'crossing-read-only' | 'not-canonical';
+export type Place =
+  'inside' | 'crossing' | 'end' | 'missing' | 'crossing-missing' | 'read-only' | 'crossing-read-only' | 'not-canonical';
 
 export const GOOD_PLACES: readonly Place[] = ['inside', 'inside', 'inside', 'crossing', 'end'];
 export const FAULT_PLACES: readonly Place[] = ['missing', 'crossing-missing', 'read-only', 'crossing-read-only', 'not-canonical'];
@@ -115,7 +108,10 @@ function pickAddress(
     displacementBytes === 0 ? 0 : displacementBytes === 1 ? random.below(256) - 128 : (random.u32() | 0) >> random.below(24);
   switch (random.below(8)) {
     case 0:
-      return { address: { base: 'rip', index: null, scale: 0, displacement: Number(fixedTarget), displacementBytes: 4 }, segment: null };
+      return {
+        address: { base: 'rip', index: null, scale: 0, displacement: Number(fixedTarget), displacementBytes: 4 },
+        segment: null,
+      };
     case 1: {
       // absolute
       const position = segment === 'fs' ? fixedTarget - FS_BASE : segment === 'gs' ? fixedTarget - GS_BASE : fixedTarget;
@@ -179,7 +175,10 @@ export function pickOperands(form: Form, random: Random, avoid: ReadonlySet<numb
   else if (letterIn(regNotation, 'D')) reg = random.pick([0, 1, 2, 3, 6, 7]);
   if (regNotation?.letter === 'G' && regNotation.type === 'b') {
     // AH..BH go with AH..BH and registers that need no REX
-    const rmNeedsRex = needsRex || (typeof rm === 'number' && rm >= 4 && rm < HIGH_BYTE && rmNotation?.type === 'b') || (typeof rm === 'number' && rm >= 8 && rm < HIGH_BYTE);
+    const rmNeedsRex =
+      needsRex ||
+      (typeof rm === 'number' && rm >= 4 && rm < HIGH_BYTE && rmNotation?.type === 'b') ||
+      (typeof rm === 'number' && rm >= 8 && rm < HIGH_BYTE);
     if (!rmNeedsRex && random.oneIn(3)) reg = HIGH_BYTE + random.below(4);
     else if (typeof rm === 'number' && rm >= HIGH_BYTE) reg = random.below(4);
   } else if (typeof rm === 'number' && rm >= HIGH_BYTE && reg >= 8) reg &= 7;

@@ -115,7 +115,13 @@ function programAddress(form: Form, random: Random, address: number): Address {
       return { base: null, index: null, scale: 0, displacement: (D0 + 0x800 + (address & 0xff)) & -step, displacementBytes: 4 };
     case 2:
     case 3:
-      return { base: DATA_POINTER, index: INDEX, scale: random.pick([0, 1, 2, 3] as const), displacement, displacementBytes: random.pick([1, 4] as const) };
+      return {
+        base: DATA_POINTER,
+        index: INDEX,
+        scale: random.pick([0, 1, 2, 3] as const),
+        displacement,
+        displacementBytes: random.pick([1, 4] as const),
+      };
     default:
       return { base: DATA_POINTER, index: null, scale: 0, displacement, displacementBytes: random.pick([1, 4] as const) };
   }
@@ -174,7 +180,9 @@ export function paletteOf(rows: readonly Row[]): Palette {
     vector: usable.filter((form) => isVector(form.row)),
     jump: forms.filter((form) => /^7[0-9A-F]$/.test(form.row.opcode)),
     compare: find((form) => form.row.opcode === '39' && form.size === 8 && form.rm === 'register'),
-    subtractImmediate: find((form) => form.row.opcode === '83' && form.row.extension === 5 && form.size === 4 && form.rm === 'register'),
+    subtractImmediate: find(
+      (form) => form.row.opcode === '83' && form.row.extension === 5 && form.size === 4 && form.rm === 'register',
+    ),
   };
 }
 

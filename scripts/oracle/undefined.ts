@@ -3,7 +3,15 @@
  * Vol. 1, 8.1.3 for the x87 condition codes). Written apart from the instruction table, as a second reading of the manual.
  */
 import type { Form } from '../../src/engine/cpu/testing/forms.ts';
-import { ARITHMETIC_FLAGS, FLAG_AF, FLAG_CF, FLAG_OF, FLAG_PF, FLAG_SF, FLAG_ZF } from '../../src/engine/cpu/testing/machine-state.ts';
+import {
+  ARITHMETIC_FLAGS,
+  FLAG_AF,
+  FLAG_CF,
+  FLAG_OF,
+  FLAG_PF,
+  FLAG_SF,
+  FLAG_ZF,
+} from '../../src/engine/cpu/testing/machine-state.ts';
 
 const SHIFT_OPCODES = new Set(['C0', 'C1', 'D0', 'D1', 'D2', 'D3']);
 const DOUBLE_SHIFTS = new Set(['0F A4', '0F A5', '0F AC', '0F AD']);

@@ -15,14 +15,18 @@ describe.each(GROUPS.filter(hasVectors))('instruction vectors: %s', (group) => {
     const report = runVectors(file, path);
     expect(report.sameInputs, 'the input generator changed: make the vectors again with `npm run oracle`').toBe(true);
     expect(report.cases).toBeGreaterThan(0);
-    const shown = report.failures.slice(0, 20).map(({ key, code, seed, lines }) => `${key} [${code}] seed ${seed}: ${lines.join('; ')}`);
+    const shown = report.failures
+      .slice(0, 20)
+      .map(({ key, code, seed, lines }) => `${key} [${code}] seed ${seed}: ${lines.join('; ')}`);
     expect(shown, `${report.failures.length} of ${report.cases} cases differ`).toEqual([]);
   });
 });
 
 describe('the comparison itself', () => {
   const file = loadVectors('general');
-  const found = file.forms.flatMap((form) => form.encodings).find((encoding) => encoding.cases.some((test) => test.outcome.memory.length > 0));
+  const found = file.forms
+    .flatMap((form) => form.encodings)
+    .find((encoding) => encoding.cases.some((test) => test.outcome.memory.length > 0));
   const encoding = found as Encoding;
   const test = encoding.cases.find((candidate) => candidate.outcome.memory.length > 0) as Case;
   const linesFor = (changed: Case): string[] => {

@@ -7,10 +7,10 @@
  */
 
 export const CODE_ADDRESS = 0x10000000;
-export const CODE_PAGES = 256;
+export const CODE_PAGES = 2048;
+export const PAGE_BYTES = 4096;
 /** Test programs start at multiples of this. */
 export const SLOT_BYTES = 64;
-export const SLOTS = (CODE_PAGES * 4096) / SLOT_BYTES;
 export const HLT = 0xf4;
 
 export const D0 = 0x20001000;

@@ -119,7 +119,12 @@ export class Bench {
     fixture.setState(state);
     const exit = fixture.run(start.budget);
     const ended = fixture.getState();
-    return { exit, fault: exit === EXIT_EXCEPTION ? fixture.fault() : null, state: ended, offset: Number(BigInt.asIntN(64, ended.rip - address)) };
+    return {
+      exit,
+      fault: exit === EXIT_EXCEPTION ? fixture.fault() : null,
+      state: ended,
+      offset: Number(BigInt.asIntN(64, ended.rip - address)),
+    };
   }
 }
 

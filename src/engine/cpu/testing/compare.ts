@@ -1,5 +1,16 @@
 /** Compares what the core did with what a vector says, within what the manual leaves open. */
-import { ARITHMETIC_FLAGS, FX_FSW, FX_MXCSR, FX_ST, FX_XMM, type Fault, type MachineState, readU16, readU32, readU64 } from './machine-state.ts';
+import {
+  ARITHMETIC_FLAGS,
+  FX_FSW,
+  FX_MXCSR,
+  FX_ST,
+  FX_XMM,
+  type Fault,
+  type MachineState,
+  readU16,
+  readU32,
+  readU64,
+} from './machine-state.ts';
 import type { PreparedInput } from './input.ts';
 import { dataOffset } from './address-map.ts';
 import type { Case } from './vectors.ts';
@@ -79,7 +90,24 @@ function expectedState(input: PreparedInput, test: Case, end: number): MachineSt
   return state;
 }
 
-const REGISTER_NAMES = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'];
+const REGISTER_NAMES = [
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
+];
 
 const hex = (value: bigint | number): string => value.toString(16);
 
@@ -120,7 +148,8 @@ export function differences(
 ): string[] {
   const found: string[] = [];
   const expected = expectedState(input, test, end);
-  if (!sameFault(mnemonic, actual.fault, test.outcome.fault)) found.push(`fault: ${faultText(actual.fault)}, expected ${faultText(test.outcome.fault)}`);
+  if (!sameFault(mnemonic, actual.fault, test.outcome.fault))
+    found.push(`fault: ${faultText(actual.fault)}, expected ${faultText(test.outcome.fault)}`);
   if (actual.state.rip !== expected.rip) found.push(`rip: ${hex(actual.state.rip)}, expected ${hex(expected.rip)}`);
   const flagsMask = ~(test.undefinedFlags & ARITHMETIC_FLAGS);
   const flagsDifference = (actual.state.rflags ^ expected.rflags) & flagsMask;
@@ -138,18 +167,30 @@ export function differences(
   for (let at = 0, told = 0; at < expectedPages.length && told < 4; at++) {
     if (actual.pages[at] === expectedPages[at] || ignored(at)) continue;
     told++;
-    found.push(`memory ${hex(at)}: ${hexBytes(actual.pages.slice(at, at + 16))}, expected ${hexBytes(expectedPages.slice(at, at + 16))}`);
+    found.push(
+      `memory ${hex(at)}: ${hexBytes(actual.pages.slice(at, at + 16))}, expected ${hexBytes(expectedPages.slice(at, at + 16))}`,
+    );
     at = (at | 15) + 1;
   }
   return found;
 }
 
-function compareVectors(mnemonic: string, input: PreparedInput, test: Case, actual: Uint8Array, expected: Uint8Array, found: string[]): void {
+function compareVectors(
+  mnemonic: string,
+  input: PreparedInput,
+  test: Case,
+  actual: Uint8Array,
+  expected: Uint8Array,
+  found: string[],
+): void {
   const approximation = approximationOf(mnemonic);
-  if (readU16(actual, 0) !== readU16(expected, 0)) found.push(`fcw: ${hex(readU16(actual, 0))}, expected ${hex(readU16(expected, 0))}`);
+  if (readU16(actual, 0) !== readU16(expected, 0))
+    found.push(`fcw: ${hex(readU16(actual, 0))}, expected ${hex(readU16(expected, 0))}`);
   const statusMask = ~(test.undefinedStatus | (approximation === 'transcendental' ? TRANSCENDENTAL_STATUS : 0));
   if (((readU16(actual, FX_FSW) ^ readU16(expected, FX_FSW)) & statusMask) !== 0) {
-    found.push(`fsw: ${hex(readU16(actual, FX_FSW))}, expected ${hex(readU16(expected, FX_FSW))} (compared ${hex(statusMask & 0xffff)})`);
+    found.push(
+      `fsw: ${hex(readU16(actual, FX_FSW))}, expected ${hex(readU16(expected, FX_FSW))} (compared ${hex(statusMask & 0xffff)})`,
+    );
   }
   if (actual[4] !== expected[4]) found.push(`ftw: ${hex(actual[4] ?? 0)}, expected ${hex(expected[4] ?? 0)}`);
   if (readU32(actual, FX_MXCSR) !== readU32(expected, FX_MXCSR)) {
@@ -162,7 +203,9 @@ function compareVectors(mnemonic: string, input: PreparedInput, test: Case, actu
     const e = expected.subarray(at, at + 10);
     if (a.every((byte, index) => byte === e[index])) continue;
     if (approximation === 'transcendental' && nearFloat80(a, e, argument)) continue;
-    found.push(`st(${register}): ${hex(readU16(a, 8))}:${hex(readU64(a, 0))}, expected ${hex(readU16(e, 8))}:${hex(readU64(e, 0))}`);
+    found.push(
+      `st(${register}): ${hex(readU16(a, 8))}:${hex(readU64(a, 0))}, expected ${hex(readU16(e, 8))}:${hex(readU64(e, 0))}`,
+    );
   }
   for (let register = 0; register < 16; register++) {
     const at = FX_XMM + 16 * register;

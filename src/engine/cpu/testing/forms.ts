@@ -104,7 +104,11 @@ export function formsOf(row: Row): Form[] {
     else kinds = ['register', 'memory'];
   } else if (row.mod === 'memory') kinds = ['memory'];
   else if (hasModRm(row) && row.rm === undefined && row.mod === undefined && row.extension === undefined) kinds = ['register'];
-  const repeats: Repeat[] = !isString(row) ? ['none'] : COMPARING_STRING_OPCODES.has(row.opcode) ? ['none', 'F3', 'F2'] : ['none', 'F3'];
+  const repeats: Repeat[] = !isString(row)
+    ? ['none']
+    : COMPARING_STRING_OPCODES.has(row.opcode)
+      ? ['none', 'F3', 'F2']
+      : ['none', 'F3'];
   const forms: Form[] = [];
   for (const size of sizesOf(row)) {
     for (const rm of kinds) {

@@ -196,7 +196,19 @@ export const controlScenarios: readonly Scenario[] = [
     run(bench) {
       const { fixture } = bench;
       fixture.setU64(fixture.cpu + VCPU_CR0, fixture.getU64(fixture.cpu + VCPU_CR0) | 8n);
-      for (const hex of ['d9 e8', '0f 77', '0f 6f c1', '0f 28 c1', '66 0f ef c0', 'f2 0f 10 c1', '0f ae 00', '0f ae 10', '9b', '66 0f 38 00 c1', '66 0f 3a 63 c1 00']) {
+      for (const hex of [
+        'd9 e8',
+        '0f 77',
+        '0f 6f c1',
+        '0f 28 c1',
+        '66 0f ef c0',
+        'f2 0f 10 c1',
+        '0f ae 00',
+        '0f ae 10',
+        '9b',
+        '66 0f 38 00 c1',
+        '66 0f 3a 63 c1 00',
+      ]) {
         const ending = bench.run(hex, { gpr: { [RAX]: DATA } });
         expect(ending.fault, hex).toMatchObject({ vector: NM });
         expect(ending.offset, hex).toBe(0);
@@ -212,7 +224,8 @@ export const controlScenarios: readonly Scenario[] = [
     run(bench) {
       const { fixture } = bench;
       fixture.setU64(fixture.cpu + VCPU_CR0, fixture.getU64(fixture.cpu + VCPU_CR0) | 4n);
-      for (const hex of ['d9 e8', 'd8 00']) expect(bench.run(hex, { gpr: { [RAX]: DATA } }).fault, hex).toMatchObject({ vector: NM });
+      for (const hex of ['d9 e8', 'd8 00'])
+        expect(bench.run(hex, { gpr: { [RAX]: DATA } }).fault, hex).toMatchObject({ vector: NM });
       for (const hex of ['0f 77', '0f 6f c1', '0f 28 c1', '66 0f ef c0', '66 0f 3a 63 c1 00']) {
         expect(bench.run(hex, { gpr: { [RAX]: DATA } }).fault, hex).toMatchObject({ vector: UD });
       }
@@ -245,4 +258,3 @@ export const controlScenarios: readonly Scenario[] = [
     },
   },
 ];
-

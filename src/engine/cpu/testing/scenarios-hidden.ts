@@ -81,7 +81,18 @@ export const hiddenScenarios: readonly Scenario[] = [
     name: 'hints that older CPUs ignore do nothing: endbr64, rdssp, cldemote, prefetch of any kind, with registers too',
     covers: ['0F 0D prefetchw Eb | 32 register'],
     run(bench) {
-      for (const hex of ['f3 0f 1e fa', 'f3 0f 1e c8', 'f3 48 0f 1e c8', '0f 1c 03', '0f 0d 0b', '0f 0d c8', '0f 18 c8', '0f 1f c3', '0f 19 03', 'f3 0f 1e fb']) {
+      for (const hex of [
+        'f3 0f 1e fa',
+        'f3 0f 1e c8',
+        'f3 48 0f 1e c8',
+        '0f 1c 03',
+        '0f 0d 0b',
+        '0f 0d c8',
+        '0f 18 c8',
+        '0f 1f c3',
+        '0f 19 03',
+        'f3 0f 1e fb',
+      ]) {
         const ending = bench.run(hex, { gpr: { [RAX]: 0x1122334455667788n, [RBX]: 1n } });
         expect(ending.fault, hex).toMatchObject({ vector: GP });
         expect(ending.offset, hex).toBe(hex.split(' ').length);
@@ -125,7 +136,18 @@ export const hiddenScenarios: readonly Scenario[] = [
     name: 'a lock prefix on what cannot be locked is undefined, before any access is made',
     covers: [],
     run(bench) {
-      for (const hex of ['f0 0f c7 f1', 'f0 0f 1f 03', 'f0 f4', 'f0 0f 05', 'f0 cc', 'f0 48 8b 03', 'f0 0f 38 00 03', 'f0 d8 03', 'f0 a4', 'f0 66 0f 6f 03']) {
+      for (const hex of [
+        'f0 0f c7 f1',
+        'f0 0f 1f 03',
+        'f0 f4',
+        'f0 0f 05',
+        'f0 cc',
+        'f0 48 8b 03',
+        'f0 0f 38 00 03',
+        'f0 d8 03',
+        'f0 a4',
+        'f0 66 0f 6f 03',
+      ]) {
         const ending = bench.run(hex, { gpr: { [RBX]: 0x8000_0000_0000n } });
         expect(ending.fault, hex).toMatchObject({ vector: UD });
         expect(ending.offset, hex).toBe(0);

@@ -243,7 +243,20 @@ export const memoryScenarios: readonly Scenario[] = [
     covers: [],
     run(bench) {
       const { fixture } = bench;
-      const stores = ['88 03', '66 89 03', '89 03', '48 89 03', 'f0 48 09 03', '48 87 03', 'aa', 'f3 ab', '0f 11 03', '66 0f d6 03', '0f c1 03', 'dd 1b'];
+      const stores = [
+        '88 03',
+        '66 89 03',
+        '89 03',
+        '48 89 03',
+        'f0 48 09 03',
+        '48 87 03',
+        'aa',
+        'f3 ab',
+        '0f 11 03',
+        '66 0f d6 03',
+        '0f c1 03',
+        'dd 1b',
+      ];
       for (const [number, store] of stores.entries()) {
         const page = EXTRA + BigInt(number) * 0x10000n;
         const frame = fixture.takeFrame();
@@ -252,7 +265,9 @@ export const memoryScenarios: readonly Scenario[] = [
         fixture.bytes.set(hexBytes('90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90'), offset + 0x100);
         expect(bench.runAt(page + 0x100n).offset, store).toBe(16);
         // RAX holds HLTs; what the store does not take from it leaves something that is not 16 NOPs
-        bench.run(store, { gpr: { [RAX]: 0xf4f4f4f4f4f4f4f4n, [RBX]: page + 0x100n, [RDI]: page + 0x100n, [RCX]: 2n, [RSI]: page + 0x100n } });
+        bench.run(store, {
+          gpr: { [RAX]: 0xf4f4f4f4f4f4f4f4n, [RBX]: page + 0x100n, [RDI]: page + 0x100n, [RCX]: 2n, [RSI]: page + 0x100n },
+        });
         const after = bench.runAt(page + 0x100n);
         const now = Array.from(fixture.bytes.subarray(offset + 0x100, offset + 0x110));
         const unchanged = now.every((byte) => byte === 0x90);

@@ -1,6 +1,15 @@
 /** Scenarios of system instructions on a CPU without hypervisor. @sdm Vol. 2, Vol. 3A chapters 2, 5 and 6 */
 import { expect } from 'vitest';
-import { EXIT_EXCEPTION, VCPU_FS_BASE, VCPU_GDT_BASE, VCPU_GDT_LIMIT, VCPU_GS_BASE, VCPU_ID, VCPU_LDTR, VCPU_SELECTORS } from '../layout.ts';
+import {
+  EXIT_EXCEPTION,
+  VCPU_FS_BASE,
+  VCPU_GDT_BASE,
+  VCPU_GDT_LIMIT,
+  VCPU_GS_BASE,
+  VCPU_ID,
+  VCPU_LDTR,
+  VCPU_SELECTORS,
+} from '../layout.ts';
 import { type Bench, DATA, DATA_END, STACK, type Scenario } from './bench.ts';
 import { ARITHMETIC_FLAGS, FLAGS_BASE, FLAG_CF, FLAG_ZF, RAX, RBX, RCX, RDX, RSP } from './machine-state.ts';
 
@@ -8,7 +17,15 @@ const GP = 13;
 const UD = 6;
 
 /** The exception vector, error code and place that an encoding ends with. */
-function ends(bench: Bench, hex: string, vector: number, error = 0, offset = 0, user = true, gpr: Record<number, bigint> = {}): void {
+function ends(
+  bench: Bench,
+  hex: string,
+  vector: number,
+  error = 0,
+  offset = 0,
+  user = true,
+  gpr: Record<number, bigint> = {},
+): void {
   const ending = bench.run(hex, { user, gpr });
   expect(ending.exit, hex).toBe(EXIT_EXCEPTION);
   expect(ending.fault, hex).toMatchObject({ vector, error });
@@ -29,7 +46,20 @@ export const systemScenarios: readonly Scenario[] = [
     covers: ['0F 07 sysret', '0F 34 sysenter', '0F 35 sysexit', 'F4 hlt'],
     run(bench) {
       for (const user of [true, false]) {
-        for (const hex of ['0f 07', '48 0f 07', '0f 34', '0f 35', 'f4', '0f 01 f8', '0f 32', '0f 30', 'fa', 'fb', '0f 22 d8', '0f 20 d8']) {
+        for (const hex of [
+          '0f 07',
+          '48 0f 07',
+          '0f 34',
+          '0f 35',
+          'f4',
+          '0f 01 f8',
+          '0f 32',
+          '0f 30',
+          'fa',
+          'fb',
+          '0f 22 d8',
+          '0f 20 d8',
+        ]) {
           const ending = bench.run(hex, { user, gpr: { [RAX]: 0x1122334455667788n, [RCX]: 5n } });
           expect(ending.fault, hex).toEqual({ vector: GP, error: 0, address: 0n });
           expect(ending.offset, hex).toBe(0);
@@ -180,7 +210,10 @@ export const systemScenarios: readonly Scenario[] = [
     run(bench) {
       for (const hex of ['0f 02 c8', '48 0f 02 c8', '66 0f 03 c8', '0f 03 c8', '0f 00 e0', '0f 00 e8']) {
         for (const selector of [0n, 3n, 0x1234n, 0xfffbn]) {
-          const ending = bench.run(hex, { gpr: { [RAX]: selector | 0xabcd0000n, [RCX]: 0x5555n }, rflags: FLAGS_BASE | ARITHMETIC_FLAGS });
+          const ending = bench.run(hex, {
+            gpr: { [RAX]: selector | 0xabcd0000n, [RCX]: 0x5555n },
+            rflags: FLAGS_BASE | ARITHMETIC_FLAGS,
+          });
           expect(ending.fault, hex).toMatchObject({ vector: GP });
           expect(ending.state.gpr[RCX], hex).toBe(0x5555n);
           expect(ending.state.rflags, hex).toBe((FLAGS_BASE | ARITHMETIC_FLAGS) & ~FLAG_ZF);

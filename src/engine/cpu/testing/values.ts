@@ -60,9 +60,10 @@ function lane(random: Random, bits: number): number {
 }
 
 const F32_EDGES: readonly number[] = [
-  0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001, 0xffa12345, 0x7fc54321,
-  0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x00800001, 0x7f7fffff, 0xff7fffff, 0x3f000000, 0xbf000000, 0x3fc00000, 0x40200000,
-  0x4effffff, 0x4f000000, 0xcf000000, 0x4f7fffff, 0x4f800000, 0x5f000000, 0xdf000000, 0x34000000, 0x33800000, 0x4b000000, 0x4b7fffff,
+  0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001, 0xffa12345,
+  0x7fc54321, 0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x00800001, 0x7f7fffff, 0xff7fffff, 0x3f000000, 0xbf000000,
+  0x3fc00000, 0x40200000, 0x4effffff, 0x4f000000, 0xcf000000, 0x4f7fffff, 0x4f800000, 0x5f000000, 0xdf000000, 0x34000000,
+  0x33800000, 0x4b000000, 0x4b7fffff,
 ];
 
 export function float32Bits(random: Random): number {
@@ -250,7 +251,8 @@ export function fillValues(random: Random, flavour: Flavour, bytes: Uint8Array):
     case 'text': {
       // few letters, so that strings match in places, and an end in the middle
       const end = random.oneIn(3) ? length : random.below(length + 1);
-      for (let at = 0; at < length; at++) bytes[at] = at === end || random.oneIn(12) ? 0 : random.pick([0x61, 0x62, 0x63, 0x7a, 0xe1, 0x00]);
+      for (let at = 0; at < length; at++)
+        bytes[at] = at === end || random.oneIn(12) ? 0 : random.pick([0x61, 0x62, 0x63, 0x7a, 0xe1, 0x00]);
       break;
     }
     case 'bcd':

@@ -284,7 +284,16 @@ function readCase(reader: ByteReader): Case {
   const registers = readRegisters(reader);
   const fx = readChanges(reader);
   const memory = readChanges(reader);
-  return { seed, flavour, overrides, patches, undefinedFlags, undefinedStatus, ignored, outcome: { fault, ripDelta, rflags, registers, fx, memory } };
+  return {
+    seed,
+    flavour,
+    overrides,
+    patches,
+    undefinedFlags,
+    undefinedStatus,
+    ignored,
+    outcome: { fault, ripDelta, rflags, registers, fx, memory },
+  };
 }
 
 /** Throws RangeError when the bytes are not a vector file of this version. */
