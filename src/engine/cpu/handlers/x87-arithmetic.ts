@@ -19,12 +19,20 @@ import {
   resultSignificand,
 } from '../softfloat/extended';
 import { extendedFromInteger, extendedRoundToIntegral, widenF32, widenF64 } from '../softfloat/extended-convert';
-import { extendedExtract, extendedRemainder, extendedScale, NO_QUOTIENT, fraction, fractionSe } from '../softfloat/extended-exponent';
+import {
+  extendedExtract,
+  extendedRemainder,
+  extendedScale,
+  NO_QUOTIENT,
+  fraction,
+  fractionSe,
+} from '../softfloat/extended-exponent';
 import {
   BEFORE,
   FSW_C1,
   FSW_C2,
   FSW_CODES,
+  dropUnreached,
   isEmpty,
   note,
   noteMemory,
@@ -230,6 +238,7 @@ function fremainder(cpu: usize, op: usize, nearest: bool): i32 {
   const a = stack(cpu, 0);
   const b = stack(cpu, 1);
   const codes = extendedRemainder(cpu, seAt(a), significandAt(a), seAt(b), significandAt(b), nearest, x87Mode(cpu));
+  dropUnreached(cpu, BEFORE);
   const none = codes == NO_QUOTIENT || unmasked(cpu, BEFORE) != 0;
   if (settleCodes(cpu, op, none ? FSW_C1 | FSW_C2 : FSW_CODES, none ? 0 : codes)) setStack(cpu, 0, resultSe, resultSignificand);
   return NEXT;

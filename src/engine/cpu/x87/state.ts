@@ -178,7 +178,7 @@ function noteOpcode(cpu: usize, op: usize): void {
  * Drops what an instruction that an unmasked exception stops never comes to meet: whatever the rounding of the result raised.
  * `kinds` are the exceptions that stop it: BEFORE or BEFORE_STORE.
  */
-function dropUnreached(cpu: usize, kinds: u32): void {
+export function dropUnreached(cpu: usize, kinds: u32): void {
   if (!unmasked(cpu, kinds)) return;
   const flags = load<u32>(cpu, VCPU_SOFTFLOAT_FLAGS);
   store<u32>(cpu, flags & (unmasked(cpu, BEFORE) ? BEFORE | FSW_SF : ~INEXACT), VCPU_SOFTFLOAT_FLAGS);
