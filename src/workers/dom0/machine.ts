@@ -1,0 +1,130 @@
+/**
+ * Powers the machine on in the dom0 worker: compiles the core, makes the hypervisor with workers for its vCPUs, and reads out
+ * what counters the vCPUs keep.
+ */
+import coreUrl from '../../../build/core.wasm?url';
+import codecUrl from '../../../build/codec.wasm?url';
+import {
+  VCPU_BLOCKS_DECODED,
+  VCPU_CODE_DROPS,
+  VCPU_EVENTS,
+  VCPU_FAULTS,
+  VCPU_HYPERCALLS,
+  VCPU_INSTRUCTIONS,
+  VCPU_INSTRUCTIONS_TRANSLATED,
+  VCPU_TLB_MISSES,
+} from '../../engine/cpu/layout.ts';
+import { Hypervisor } from '../../engine/hypervisor/hypervisor.ts';
+import type { Domid } from '../../engine/hypervisor/control.ts';
+import { vcpuBlockOf } from '../../engine/hypervisor/domain-memory.ts';
+import type { AsyncWaiter, HypervisorLog } from '../../engine/hypervisor/platform.ts';
+import { TSC_KHZ } from '../../engine/hypervisor/domain.ts';
+import { platformDecoders } from '../decoders.ts';
+import { machineClock, monotonicMs } from '../machine-clock.ts';
+import type { VcpuCounters } from '../protocol.ts';
+import { WorkerLauncher } from '../vcpu/launcher.ts';
+
+const MEBIBYTE_PAGES = 256;
+/** Machine memory shown and shared out when the browser does not say how much the device has. */
+const USUAL_MEBIBYTES = 4096;
+/** getRandomValues fills at most this much at a time. */
+const RANDOM_BYTES_MAX = 65536;
+/** How often a word is looked at where Atomics.waitAsync is missing. */
+const POLL_MS = 4;
+
+export interface MachineSettings {
+  readonly log: HypervisorLog;
+  readonly commandLine: string;
+}
+
+export interface PoweredMachine {
+  readonly hypervisor: Hypervisor;
+  /** Workers of vCPUs alive. */
+  workers(): number;
+  counters(domid: Domid): VcpuCounters[];
+}
+
+async function compile(url: string, name: string): Promise<WebAssembly.Module> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${name} could not be loaded: ${response.status} ${response.statusText}`);
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+
+function machineMebibytes(): number {
+  const device = (navigator as { deviceMemory?: number }).deviceMemory;
+  return device === undefined ? USUAL_MEBIBYTES : Math.max(1024, Math.min(device * 1024, 8192));
+}
+
+const waiter: AsyncWaiter = {
+  async changed(words, index, value) {
+    if (typeof Atomics.waitAsync === 'function') {
+      const result = Atomics.waitAsync(words, index, value);
+      if (result.async) await result.value;
+      return;
+    }
+    while (Atomics.load(words, index) === value) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  },
+};
+
+function fillRandom(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; at += RANDOM_BYTES_MAX) {
+    const part = new Uint8Array(Math.min(RANDOM_BYTES_MAX, bytes.length - at));
+    crypto.getRandomValues(part);
+    bytes.set(part, at);
+  }
+}
+
+export async function powerOn({ log, commandLine }: MachineSettings): Promise<PoweredMachine> {
+  const powerOnMs = monotonicMs();
+  const module = await compile(coreUrl, 'The processor core');
+  const text = new TextDecoder();
+  const launcher = new WorkerLauncher({
+    powerOnMs,
+    onConsole: (domid, bytes) => {
+      log.write(`(d${domid}) ${text.decode(bytes)}`);
+    },
+    onFailure: (domid, vcpu, reason) => {
+      log.write(`(XEN) d${domid}v${vcpu}: the core failed: ${reason}\n`);
+    },
+  });
+  const hypervisor = new Hypervisor({
+    module,
+    clock: machineClock(powerOnMs),
+    entropy: { fill: fillRandom },
+    waiter,
+    launcher,
+    log,
+    totalPages: machineMebibytes() * MEBIBYTE_PAGES,
+    pcpus: Math.max(1, navigator.hardwareConcurrency),
+    cpuKhz: TSC_KHZ,
+    commandLine,
+    decoders: platformDecoders(() => compile(codecUrl, 'The decoder of xz')),
+  });
+  return {
+    hypervisor,
+    workers: () => launcher.workers,
+    counters: (domid) => readCounters(hypervisor, domid),
+  };
+}
+
+function readCounters(hypervisor: Hypervisor, domid: Domid): VcpuCounters[] {
+  const view = new DataView(hypervisor.domainOf(domid).memory.buffer);
+  return hypervisor.vcpus(domid).map(({ vcpu, cpuTimeNs }) => {
+    const count = (offset: number): number => Number(view.getBigUint64(vcpuBlockOf(vcpu) + offset, true));
+    const translated = count(VCPU_INSTRUCTIONS_TRANSLATED);
+    return {
+      vcpu,
+      instructionsInterpreted: count(VCPU_INSTRUCTIONS) - translated,
+      instructionsTranslated: translated,
+      exits: {
+        fault: count(VCPU_FAULTS),
+        hypercall: count(VCPU_HYPERCALLS),
+        event: count(VCPU_EVENTS),
+        'block decoded': count(VCPU_BLOCKS_DECODED),
+        'code dropped': count(VCPU_CODE_DROPS),
+      },
+      tlbMisses: count(VCPU_TLB_MISSES),
+      runningNs: cpuTimeNs,
+    };
+  });
+}
