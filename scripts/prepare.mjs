@@ -51,7 +51,8 @@ function installDependencies() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   if (!existsSync('node_modules/.package-lock.json') || lockDiffers()) {
     say('installing dependencies');
-    run('Installing dependencies', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+    // Not `npm ci`: that refuses a lock without the optional packages for other platforms, which some registries do not carry.
+    run('Installing dependencies', 'npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
   }
   writeFileSync(stamp, wanted);
 }
