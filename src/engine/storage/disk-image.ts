@@ -1,0 +1,28 @@
+/** What a block back end serves, whatever keeps the bytes. */
+
+/** Sectors of the block protocol; larger ones of a device are multiples. */
+export const SECTOR_BYTES = 512;
+
+/**
+ * A disk. Sectors are checked by the caller: an access beyond `sectors` is a RangeError. Accesses that overlap while both are
+ * under way may take effect in either order. Rejections are StorageErrors; a rejected write may have taken effect in part.
+ */
+export interface DiskImage {
+  /** Current size in sectors of 512 bytes. */
+  readonly sectors: number;
+  readonly readOnly: boolean;
+  /** 512, or 4096 when the device takes whole sectors of 4096 bytes only. */
+  readonly sectorBytes: 512 | 4096;
+  /** Sectors that discard gives back as one; 0 = discard has no effect. */
+  readonly discardGranularity: number;
+  /** Fills `into`, a whole number of sectors; it may lie in shared memory. */
+  read(sector: number, into: Uint8Array): Promise<void>;
+  /** `from` is a whole number of sectors, is left alone by the caller until this resolves, and may lie in shared memory. */
+  write(sector: number, from: Uint8Array): Promise<void>;
+  /** Resolves when every write that had resolved before the call is durable. */
+  flush(): Promise<void>;
+  /** The contents are not needed any more: what lies in whole granules reads as zeros afterwards, the rest is unchanged. */
+  discard(sector: number, count: number): Promise<void>;
+  /** Called after the size changed; the function returned ends that. */
+  onResize(listener: () => void): () => void;
+}

@@ -1,0 +1,217 @@
+/**
+ * A volume as a disk: reads go to what was written and not committed yet, then to the committed chunks; writes change copies
+ * of chunks in memory, which the pool commits behind them or when asked to flush. Chunks without a number read as zeros.
+ */
+import { CHUNK_BYTES, StorageError } from './chunk-store.ts';
+import { SECTOR_BYTES, type DiskImage } from './disk-image.ts';
+
+const ZEROS = new Uint8Array(CHUNK_BYTES);
+const CHUNK_SECTORS = CHUNK_BYTES / SECTOR_BYTES;
+/** Chunks fetched at once, for a reader that goes through the volume in order also ahead: 4 MiB is where the stores are fast. */
+export const READ_AHEAD_CHUNKS = 16;
+
+/** A chunk that waits to be committed; undefined = given back, reads as zeros. */
+export type DirtyChunks = Map<number, Uint8Array | undefined>;
+
+/** What a volume needs of its pool. */
+export interface VolumeHost {
+  /** Number of the committed chunk at `index`, 0 = none. StorageError EIO when the map there is damaged. */
+  committed(volume: Volume, index: number): number;
+  /** From the cache. */
+  cached(number: number): Uint8Array | undefined;
+  /** Brings the committed chunks at these places into the cache; the first must come, the others may fail. EIO. */
+  fetch(volume: Volume, indexes: readonly number[]): Promise<void>;
+  /** Called before dirty chunks are added; rejects when they have no room and cannot be committed. */
+  admit(volume: Volume, chunks: number): Promise<void> | undefined;
+  /** The number of dirty chunks changed. */
+  dirtied(volume: Volume, change: number): void;
+  flush(volume: Volume): Promise<void>;
+  resize(volume: Volume, sizeBytes: number): Promise<void>;
+}
+
+export class Volume implements DiskImage {
+  readonly sectorBytes = 512;
+  readonly discardGranularity = CHUNK_SECTORS;
+  private readonly resizeListeners = new Set<() => void>();
+  private dirty: DirtyChunks = new Map();
+  /** Being committed; may still be read, not changed. */
+  private frozen: DirtyChunks = new Map();
+  private lastRead = -1;
+
+  constructor(
+    private readonly host: VolumeHost,
+    readonly name: string,
+    private size: number,
+    readonly readOnly: boolean,
+  ) {}
+
+  get sizeBytes(): number {
+    return this.size;
+  }
+
+  get sectors(): number {
+    return this.size / SECTOR_BYTES;
+  }
+
+  /** Something has been written that is not durable yet. */
+  get isDirty(): boolean {
+    return this.dirty.size > 0 || this.frozen.size > 0;
+  }
+
+  async read(sector: number, into: Uint8Array): Promise<void> {
+    this.checkRange(sector, into.length);
+    for (let done = 0; done < into.length;) {
+      const at = sector * SECTOR_BYTES + done;
+      const index = Math.floor(at / CHUNK_BYTES);
+      const start = at % CHUNK_BYTES;
+      const length = Math.min(into.length - done, CHUNK_BYTES - start);
+      let bytes = this.present(index);
+      if (bytes === undefined) bytes = await this.load(index, at + into.length - done - start);
+      else this.lastRead = index;
+      into.set(bytes.subarray(start, start + length), done);
+      done += length;
+    }
+  }
+
+  async write(sector: number, from: Uint8Array): Promise<void> {
+    this.checkRange(sector, from.length);
+    this.checkWritable();
+    const room = this.host.admit(this, Math.ceil(from.length / CHUNK_BYTES) + 1);
+    if (room !== undefined) await room;
+    await this.change(sector, from);
+  }
+
+  /** For the pool: a write that does not ask for room. */
+  async change(sector: number, from: Uint8Array): Promise<void> {
+    for (let done = 0; done < from.length;) {
+      const at = sector * SECTOR_BYTES + done;
+      const index = Math.floor(at / CHUNK_BYTES);
+      const start = at % CHUNK_BYTES;
+      const length = Math.min(from.length - done, CHUNK_BYTES - start);
+      let bytes = this.changeable(index, length === CHUNK_BYTES);
+      while (bytes === undefined) {
+        await this.load(index, 0);
+        bytes = this.changeable(index, false);
+      }
+      bytes.set(from.subarray(done, done + length), start);
+      done += length;
+    }
+  }
+
+  async flush(): Promise<void> {
+    await this.host.flush(this);
+  }
+
+  async discard(sector: number, count: number): Promise<void> {
+    this.checkRange(sector, count * SECTOR_BYTES);
+    this.checkWritable();
+    const first = Math.ceil(sector / CHUNK_SECTORS);
+    const end =
+      sector + count === this.sectors ? Math.ceil(this.sectors / CHUNK_SECTORS) : Math.floor((sector + count) / CHUNK_SECTORS);
+    for (let index = first; index < end; index += 1) {
+      if (!this.dirty.has(index)) {
+        if (!this.frozen.has(index) && this.host.committed(this, index) === 0) continue;
+        const room = this.host.admit(this, 1);
+        if (room !== undefined) await room;
+      }
+      this.setDirty(index, undefined);
+    }
+  }
+
+  /** Grows with zeros or cuts off. Durable when it resolves. EINVAL for a size that is not a whole number of sectors. */
+  async resize(sizeBytes: number): Promise<void> {
+    this.checkWritable();
+    await this.host.resize(this, sizeBytes);
+    for (const listener of this.resizeListeners) listener();
+  }
+
+  onResize(listener: () => void): () => void {
+    this.resizeListeners.add(listener);
+    return () => {
+      this.resizeListeners.delete(listener);
+    };
+  }
+
+  /** For the pool: takes what is to be committed now. Ends with `thawed`. */
+  freeze(): ReadonlyMap<number, Uint8Array | undefined> {
+    if (this.frozen.size > 0) throw new Error(`volume ${this.name} is being committed already`);
+    this.frozen = this.dirty;
+    this.dirty = new Map();
+    return this.frozen;
+  }
+
+  /** For the pool: the commit is over. What was not committed waits for the next, below what was written since. */
+  thaw(committed: boolean): void {
+    const { frozen } = this;
+    this.frozen = new Map();
+    let settled = committed ? frozen.size : 0;
+    if (!committed) {
+      for (const [index, bytes] of frozen) {
+        if (this.dirty.has(index)) settled += 1;
+        else this.dirty.set(index, bytes);
+      }
+    }
+    this.host.dirtied(this, -settled);
+  }
+
+  /** For the pool, with nothing frozen: the size that the record now has. */
+  resized(sizeBytes: number): void {
+    this.size = sizeBytes;
+    const chunks = Math.ceil(sizeBytes / CHUNK_BYTES);
+    for (const index of [...this.dirty.keys()]) {
+      if (index < chunks) continue;
+      this.dirty.delete(index);
+      this.host.dirtied(this, -1);
+    }
+  }
+
+  private checkRange(sector: number, bytes: number): void {
+    if (!Number.isSafeInteger(sector) || sector < 0 || bytes % SECTOR_BYTES !== 0 || sector * SECTOR_BYTES + bytes > this.size) {
+      throw new RangeError(`${bytes} bytes at sector ${sector} are not within the ${this.sectors} sectors of volume ${this.name}`);
+    }
+  }
+
+  private checkWritable(): void {
+    if (this.readOnly) throw new StorageError('EROFS', `volume ${this.name} is read-only`);
+  }
+
+  /** The bytes of a chunk, not to be changed, if they are in memory. */
+  private present(index: number): Uint8Array | undefined {
+    if (this.dirty.has(index)) return this.dirty.get(index) ?? ZEROS;
+    if (this.frozen.has(index)) return this.frozen.get(index) ?? ZEROS;
+    const number = this.host.committed(this, index);
+    return number === 0 ? ZEROS : this.host.cached(number);
+  }
+
+  /** The bytes of a chunk after fetching it, and those behind it up to byte `end`, or more for a reader in order. */
+  private async load(index: number, end: number): Promise<Uint8Array> {
+    const inOrder = end > 0 && (index === this.lastRead + 1 || index === this.lastRead);
+    this.lastRead = index;
+    const last = inOrder ? index + READ_AHEAD_CHUNKS : Math.min(Math.ceil(end / CHUNK_BYTES), index + READ_AHEAD_CHUNKS);
+    const chunks = Math.ceil(this.size / CHUNK_BYTES);
+    const wanted = [index];
+    for (let next = index + 1; next < Math.min(last, chunks); next += 1) if (this.present(next) === undefined) wanted.push(next);
+    for (;;) {
+      await this.host.fetch(this, wanted);
+      const bytes = this.present(index);
+      if (bytes !== undefined) return bytes;
+    }
+  }
+
+  /** The bytes of a chunk, to be changed; undefined when they have to be loaded first. `whole`: all of it will be overwritten. */
+  private changeable(index: number, whole: boolean): Uint8Array | undefined {
+    const dirty = this.dirty.get(index);
+    if (dirty !== undefined) return dirty;
+    const before = whole ? ZEROS : this.present(index);
+    if (before === undefined) return undefined;
+    const bytes = whole || before === ZEROS ? new Uint8Array(CHUNK_BYTES) : before.slice();
+    this.setDirty(index, bytes);
+    return bytes;
+  }
+
+  private setDirty(index: number, bytes: Uint8Array | undefined): void {
+    const added = this.dirty.has(index) ? 0 : 1;
+    this.dirty.set(index, bytes);
+    if (added > 0) this.host.dirtied(this, added);
+  }
+}
