@@ -147,6 +147,8 @@ export function decodeInstruction(bytes: usize, op: usize, offset: u32): void {
   const row = matchRow((map << 8) | opcode, repeat ? repeat : opsize ? 2 : 1, modrm, rexw, rex & 1);
   const record = ROWS + row * ROW_BYTES;
   const rowFlags = <u32>load<u8>(record, ROW_FLAGS);
+  // The ModRM byte had a say in finding no row, so it counts as part of the instruction: it may lie in the next page.
+  if (row == UNDEFINED_ROW && load<u16>(OPCODES + (((map << 8) | opcode) << 1)) != 0) p++;
   memory.fill(op, 0, OP_BYTES);
   store<u8>(op, VCPU_ZERO, OP_BASE);
   store<u8>(op, VCPU_ZERO, OP_INDEX);

@@ -22,13 +22,20 @@ import {
   VCPU_RFLAGS,
   VCPU_RIP,
   VCPU_RSI,
+  VCPU_STEPPING,
 } from '../layout';
 import { DF, setCc } from '../flags';
 import { beginStore, endStore, readable } from '../memory';
 import { extend, loadExtended, operandSize, storeValue, writeRegister } from './operands';
 
-/** Elements done before a repeated instruction lets others have their turn. */
+/** Elements done before a repeated instruction lets others have their turn; one while each iteration is to trap. */
 const TURN: u64 = 4096;
+
+// @ts-ignore: decorator
+@inline
+function turnOf(cpu: usize): u64 {
+  return load<u32>(cpu, VCPU_STEPPING) ? 1 : TURN;
+}
 
 // @ts-ignore: decorator
 @inline
@@ -66,14 +73,14 @@ export function movs(cpu: usize, op: usize): i32 {
   const size = operandSize(op);
   const segment = load<u64>(cpu + load<u8>(op, OP_SEGMENT));
   if (!isRepeated(op)) return moveElement(cpu, op, size, segment, 1);
-  let turn = TURN;
+  let turn = turnOf(cpu);
   while (turn > 0) {
     const count = indexed(cpu, op, VCPU_RCX);
     if (count == 0) return NEXT;
     const from = indexed(cpu, op, VCPU_RSI);
     const to = indexed(cpu, op, VCPU_RDI);
     let run: u64 = 0;
-    if (!(load<u32>(cpu, VCPU_RFLAGS) & DF)) run = runInPage(segment + from, size, runInPage(to, size, count));
+    if (!(load<u32>(cpu, VCPU_RFLAGS) & DF)) run = runInPage(segment + from, size, runInPage(to, size, min<u64>(count, turn)));
     if (run > 1) {
       const bytes = <u32>run * size;
       const source = readable(cpu, segment + from, bytes);
@@ -130,13 +137,13 @@ function moveElement(cpu: usize, op: usize, size: u32, segment: u64, direction: 
 export function stos(cpu: usize, op: usize): i32 {
   const size = operandSize(op);
   if (!isRepeated(op)) return storeElement(cpu, op, size);
-  let turn = TURN;
+  let turn = turnOf(cpu);
   while (turn > 0) {
     const count = indexed(cpu, op, VCPU_RCX);
     if (count == 0) return NEXT;
     const to = indexed(cpu, op, VCPU_RDI);
     let run: u64 = 0;
-    if (!(load<u32>(cpu, VCPU_RFLAGS) & DF)) run = runInPage(to, size, count);
+    if (!(load<u32>(cpu, VCPU_RFLAGS) & DF)) run = runInPage(to, size, min<u64>(count, turn));
     if (run > 1) {
       const bytes = <u32>run * size;
       const target = beginStore(cpu, to, bytes);
@@ -183,7 +190,7 @@ export function lods(cpu: usize, op: usize): i32 {
   const size = operandSize(op);
   const segment = load<u64>(cpu + load<u8>(op, OP_SEGMENT));
   const repeated = isRepeated(op);
-  for (let turn = TURN; turn > 0; turn--) {
+  for (let turn = turnOf(cpu); turn > 0; turn--) {
     const count = indexed(cpu, op, VCPU_RCX);
     if (repeated && count == 0) return NEXT;
     const from = indexed(cpu, op, VCPU_RSI);
@@ -206,7 +213,7 @@ export function scas(cpu: usize, op: usize): i32 {
   const size = operandSize(op);
   const repeated = isRepeated(op);
   const a = loadExtended(cpu + VCPU_RAX, size);
-  for (let turn = TURN; turn > 0; turn--) {
+  for (let turn = turnOf(cpu); turn > 0; turn--) {
     const count = indexed(cpu, op, VCPU_RCX);
     if (repeated && count == 0) return NEXT;
     const to = indexed(cpu, op, VCPU_RDI);
@@ -226,7 +233,7 @@ export function cmps(cpu: usize, op: usize): i32 {
   const size = operandSize(op);
   const segment = load<u64>(cpu + load<u8>(op, OP_SEGMENT));
   const repeated = isRepeated(op);
-  for (let turn = TURN; turn > 0; turn--) {
+  for (let turn = turnOf(cpu); turn > 0; turn--) {
     const count = indexed(cpu, op, VCPU_RCX);
     if (repeated && count == 0) return NEXT;
     const from = indexed(cpu, op, VCPU_RSI);

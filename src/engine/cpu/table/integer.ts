@@ -116,8 +116,11 @@ rows.push(
   { opcode: '0F B0', mnemonic: 'cmpxchg', operands: 'Eb,Gb', handler: 'cmpxchg', lock: true },
   { opcode: '0F B1', mnemonic: 'cmpxchg', operands: 'Ev,Gv', handler: 'cmpxchg', lock: true },
   { opcode: '0F C7', extension: 1, mod: 'memory', mnemonic: 'cmpxchg8b', operands: 'My', handler: 'cmpxchgPair', lock: true },
-  { opcode: '0F C7', extension: 6, mod: 'register', mnemonic: 'rdrand', operands: 'Rv', handler: 'randomRegister' },
-  { opcode: '0F C7', extension: 7, mod: 'register', mnemonic: 'rdseed', operands: 'Rv', handler: 'randomRegister' },
+  // With F2 or F3 these encodings are other instructions, which are hidden.
+  ...(['np', '66'] as const).flatMap((prefix): Row[] => [
+    { opcode: '0F C7', prefix, extension: 6, mod: 'register', mnemonic: 'rdrand', operands: 'Rv', handler: 'randomRegister' },
+    { opcode: '0F C7', prefix, extension: 7, mod: 'register', mnemonic: 'rdseed', operands: 'Rv', handler: 'randomRegister' },
+  ]),
   { opcode: '0F C8+r', mnemonic: 'bswap', operands: 'Zv', handler: 'bswap' },
   { opcode: '98', mnemonic: 'cbw', operands: 'Av', handler: 'convertAccumulator' },
   { opcode: '99', mnemonic: 'cwd', operands: 'Av', handler: 'extendAccumulator' },
