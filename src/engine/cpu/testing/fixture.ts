@@ -87,6 +87,8 @@ export interface CoreExports {
   flushTlb(cpu: number): void;
   flushPage(cpu: number, address: bigint): void;
   storeMarked(cpu: number, host: number, bytes: number): void;
+  /** Installs the hypervisor's hooks: scenarios use its descriptor tables. */
+  pvAttach(): void;
 }
 
 export interface PageRights {

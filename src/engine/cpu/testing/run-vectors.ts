@@ -12,6 +12,8 @@ import type { Fault } from './machine-state.ts';
 import { type Case, type Encoding, type VectorFile, decodeVectors } from './vectors.ts';
 
 const VECTOR_GP = 13;
+/** More instructions than any test program executes. */
+const RUN_BUDGET = 1_000_000;
 const PAGE_BYTES = 4096;
 
 function vectorPath(name: string): string {
@@ -65,7 +67,7 @@ export class VectorMachine {
     const pages = new Uint8Array(base.length);
     for (const change of input.memory) this.writeData(change.address, change.bytes);
     fixture.setState(input.state);
-    const reason = fixture.run();
+    const reason = fixture.run(RUN_BUDGET);
     if (reason !== EXIT_EXCEPTION) return [`run returned ${reason} at rip ${fixture.getState().rip.toString(16)}`];
     this.pageOffsets.forEach((offset, index) => {
       pages.set(fixture.bytes.subarray(offset, offset + PAGE_BYTES), index * PAGE_BYTES);

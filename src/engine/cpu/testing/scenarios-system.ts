@@ -1,6 +1,7 @@
 /** Scenarios of system instructions on a CPU without hypervisor. @sdm Vol. 2, Vol. 3A chapters 2, 5 and 6 */
 import { expect } from 'vitest';
 import {
+  EXIT_BUDGET,
   EXIT_EXCEPTION,
   VCPU_FS_BASE,
   VCPU_GDT_BASE,
@@ -8,6 +9,8 @@ import {
   VCPU_GS_BASE,
   VCPU_ID,
   VCPU_LDTR,
+  VCPU_LDT_BASE,
+  VCPU_LDT_LIMIT,
   VCPU_SELECTORS,
 } from '../layout.ts';
 import { type Bench, DATA, DATA_END, STACK, type Scenario } from './bench.ts';
@@ -185,7 +188,7 @@ export const systemScenarios: readonly Scenario[] = [
   },
   {
     name: 'rdrand and rdseed deliver entropy at every size with CF set and the other flags clear',
-    covers: ['0F C7 /6 r rdrand Rv', '0F C7 /7 r rdseed Rv'],
+    covers: ['np: 0F C7 /6 r rdrand Rv', '66: 0F C7 /6 r rdrand Rv', 'np: 0F C7 /7 r rdseed Rv', '66: 0F C7 /7 r rdseed Rv'],
     run(bench) {
       bench.fixture.inputs.entropy = 0xa5c3e187;
       for (const modrm of ['f1', 'f9']) {
@@ -303,4 +306,98 @@ export const systemScenarios: readonly Scenario[] = [
       completes(bench, '0f 00 c9');
     },
   },
+  {
+    name: 'lar, lsl, verr and verw see the descriptors that privilege level 3 may use',
+    covers: ['0F 02 lar Gv,Ew', '0F 03 lsl Gv,Ew', '0F 00 /4 verr Ew', '0F 00 /5 verw Ew'],
+    run(bench) {
+      useLdt(bench);
+      for (const { selector, rights, limit, readable, writable } of LDT) {
+        const ask = (hex: string): { zero: boolean; rcx: bigint } => {
+          const { exit, state } = bench.run(`${hex} eb fe`, { gpr: { [RAX]: selector, [RCX]: 0x5555_5555_5555n }, budget: 20 });
+          expect(exit, hex).toBe(EXIT_BUDGET);
+          return { zero: (state.rflags & FLAG_ZF) !== 0, rcx: state.gpr[RCX] ?? 0n };
+        };
+        const name = `selector ${selector.toString(16)}`;
+        expect(ask('0f 02 c8'), name).toEqual(
+          rights === null ? { zero: false, rcx: 0x5555_5555_5555n } : { zero: true, rcx: rights },
+        );
+        expect(ask('0f 03 c8'), name).toEqual(
+          limit === null ? { zero: false, rcx: 0x5555_5555_5555n } : { zero: true, rcx: limit },
+        );
+        expect(ask('0f 00 e0').zero, `${name} verr`).toBe(readable);
+        expect(ask('0f 00 e8').zero, `${name} verw`).toBe(writable);
+        if (rights !== null && limit !== null) {
+          expect(ask('66 0f 02 c8').rcx, `${name} at 16 bits`).toBe(0x5555_5555_0000n | (rights & 0xffffn));
+          expect(ask('48 0f 03 c8').rcx, `${name} at 64 bits`).toBe(limit);
+        }
+      }
+    },
+  },
+  {
+    name: 'segment registers load descriptors that fit: FS and GS take the base',
+    covers: ['8E mov Sw,Ew'],
+    run(bench) {
+      const { fixture } = bench;
+      useLdt(bench);
+      const load = (hex: string, selector: bigint): void => {
+        expect(bench.run(`${hex} eb fe`, { gpr: { [RAX]: selector }, budget: 20 }).exit, hex).toBe(EXIT_BUDGET);
+      };
+      load('8e e0', LDT_DATA);
+      expect(fixture.getU64(fixture.cpu + VCPU_FS_BASE)).toBe(0x12345678n);
+      load('8e e8', LDT_DATA);
+      expect(fixture.getU64(fixture.cpu + VCPU_GS_BASE)).toBe(0x12345678n);
+      load('8e d8', LDT_DATA);
+      load('8e d0', LDT_DATA);
+      load('8e c0', LDT_CODE);
+      const selectors = [0, 2, 3, 4, 5].map((number) => fixture.view.getUint16(fixture.cpu + VCPU_SELECTORS + 2 * number, true));
+      expect(selectors).toEqual([LDT_CODE, LDT_DATA, LDT_DATA, LDT_DATA, LDT_DATA].map(Number));
+    },
+  },
 ];
+
+const LDT_DATA = 0x0fn;
+const LDT_CODE = 0x17n;
+
+/**
+ * Entries of the local descriptor table, and what may be seen of each from privilege level 3. LAR shows no limit bits: the manual
+ * leaves them open.
+ */
+const LDT: readonly {
+  readonly selector: bigint;
+  readonly descriptor: bigint;
+  readonly rights: bigint | null;
+  readonly limit: bigint | null;
+  readonly readable: boolean;
+  readonly writable: boolean;
+}[] = [
+  // writable data, base 0x12345678, limit in bytes
+  { selector: LDT_DATA, descriptor: 0x1241_f234_5678_2fffn, rights: 0x40f200n, limit: 0x12fffn, readable: true, writable: true },
+  // readable 32-bit code, limit in pages
+  {
+    selector: LDT_CODE,
+    descriptor: 0x00cf_fa00_0000_ffffn,
+    rights: 0xc0fa00n,
+    limit: 0xffffffffn,
+    readable: true,
+    writable: false,
+  },
+  // execute-only code
+  { selector: 0x1fn, descriptor: 0x00cf_f800_0000_ffffn, rights: 0xc0f800n, limit: 0xffffffffn, readable: false, writable: false },
+  // read-only data
+  { selector: 0x27n, descriptor: 0x0040_f000_0000_0010n, rights: 0x40f000n, limit: 0x10n, readable: true, writable: false },
+  // writable data of privilege level 0
+  { selector: 0x2fn, descriptor: 0x00cf_9200_0000_ffffn, rights: null, limit: null, readable: false, writable: false },
+  // conforming code of privilege level 0
+  { selector: 0x37n, descriptor: 0x00cf_9e00_0000_ffffn, rights: 0xc09e00n, limit: 0xffffffffn, readable: true, writable: false },
+  // a gate: a system descriptor without a limit
+  { selector: 0x3fn, descriptor: 0x0000_ec00_0000_0000n, rights: 0xec00n, limit: null, readable: false, writable: false },
+];
+
+/** Puts the table into the first data page and makes the host look there. */
+function useLdt(bench: Bench): void {
+  const { fixture } = bench;
+  for (const { selector, descriptor } of LDT) bench.poke64(DATA + (selector & ~7n), descriptor);
+  fixture.setU64(fixture.cpu + VCPU_LDT_BASE, DATA);
+  fixture.setU32(fixture.cpu + VCPU_LDT_LIMIT, 0x47);
+  fixture.exports.pvAttach();
+}
