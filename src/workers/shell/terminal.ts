@@ -1,24 +1,18 @@
 /**
- * One terminal of dom0: keystrokes in, output out. Output is gathered while the page is busy with the last batch (flow
- * control); input waits until somebody reads it. While a program runs that does not read, ^C calls it off.
+ * One terminal of dom0: keystrokes in, output out. Input waits until somebody reads it. While a program runs that does not read, ^C calls it off.
  */
 import { decodeUtf8, encodeUtf8 } from '../../engine/storage/utf8.ts';
 import type { CommandTerminal } from '../../engine/toolstack/command.ts';
 import type { TerminalSink } from '../protocol.ts';
+import { SinkWriter } from './sink-writer.ts';
 
 const MAX_TYPEAHEAD_BYTES = 64 * 1024;
-/** A page that does not keep up loses the oldest output beyond this. */
-const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const INTERRUPT = 0x03;
 
 export class Terminal {
   columns: number;
   rows: number;
-  private readonly _sink: TerminalSink;
-  private _waiting: Uint8Array[] = [];
-  private _waitingBytes = 0;
-  private _lost = false;
-  private _sending = false;
+  private readonly _output: SinkWriter;
   private _typed: Uint8Array[] = [];
   private _typedBytes = 0;
   private _reader: ((keys: Uint8Array | undefined) => void) | undefined;
@@ -27,7 +21,7 @@ export class Terminal {
   private readonly _resizeListeners = new Set<() => void>();
 
   constructor(sink: TerminalSink, columns: number, rows: number) {
-    this._sink = sink;
+    this._output = new SinkWriter(sink, () => this.close());
     this.columns = sane(columns, 80);
     this.rows = sane(rows, 24);
   }
@@ -38,15 +32,7 @@ export class Terminal {
 
   /** As it is. */
   write(output: string | Uint8Array): void {
-    const bytes = typeof output === 'string' ? encodeUtf8(output) : output.slice();
-    if (bytes.length === 0 || this._closed) return;
-    this._waiting.push(bytes);
-    this._waitingBytes += bytes.length;
-    while (this._waitingBytes > MAX_WAITING_BYTES && this._waiting.length > 1) {
-      this._waitingBytes -= this._waiting.shift()?.length ?? 0;
-      this._lost = true;
-    }
-    if (!this._sending) void this._send();
+    this._output.write(typeof output === 'string' ? encodeUtf8(output) : output.slice());
   }
 
   /** Text with plain line ends, as programs print it. */
@@ -118,32 +104,13 @@ export class Terminal {
     return () => this._resizeListeners.delete(listener);
   }
 
-  close(): void {
+  /** No more input or output; with a reason the page is told, after the last output. */
+  close(reason?: string): void {
+    if (reason === undefined) this._output.close();
+    else this._output.end(reason);
     this._closed = true;
     this._interrupt?.();
     this.cancelRead();
-  }
-
-  private async _send(): Promise<void> {
-    this._sending = true;
-    while (this._waiting.length > 0 && !this._closed) {
-      const batch = joined(this._waiting, this._waitingBytes);
-      this._waiting = [];
-      this._waitingBytes = 0;
-      if (this._lost) await this._deliver(encodeUtf8('\r\n[output lost]\r\n'));
-      this._lost = false;
-      await this._deliver(batch);
-    }
-    this._sending = false;
-  }
-
-  private async _deliver(bytes: Uint8Array): Promise<void> {
-    try {
-      await this._sink.write(bytes);
-    } catch {
-      // The page has gone: nobody is left to write to.
-      this.close();
-    }
   }
 }
 
@@ -195,14 +162,4 @@ export function textOfKeys(keys: Uint8Array): string {
 
 function sane(value: number, otherwise: number): number {
   return Number.isInteger(value) && value >= 1 && value <= 1000 ? value : otherwise;
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

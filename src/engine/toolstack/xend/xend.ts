@@ -22,6 +22,16 @@ import { XendLog } from './xend-log.ts';
 const DOMAIN_0 = 0 as Domid;
 const DOMAIN_0_UUID = '00000000-0000-0000-0000-000000000000';
 const DOMAIN_0_NAME = 'Domain-0';
+/** Domain 0 is a thread of its own, which the hypervisor does not schedule. */
+const DOMAIN_0_VCPU: VcpuInformation = {
+  vcpu: 0,
+  online: true,
+  blocked: false,
+  running: true,
+  cpuTimeNs: 0,
+  pcpu: 0,
+  affinity: undefined,
+};
 
 export type XendOptions = BuildServices;
 
@@ -92,8 +102,15 @@ export class Xend {
     return domid === DOMAIN_0 || this._domains.has(domid);
   }
 
+  /** undefined when xend does not know the domain. */
+  nameOf(domid: Domid): string | undefined {
+    return domid === DOMAIN_0 ? DOMAIN_0_NAME : this._domains.get(domid)?.name;
+  }
+
   vcpus(domid: Domid): readonly VcpuInformation[] {
-    return this._options.control.vcpus(domid);
+    const known = this._hypervisorView(domid) !== undefined;
+    if (!known && domid === DOMAIN_0) return [DOMAIN_0_VCPU];
+    return known ? this._options.control.vcpus(domid) : [];
   }
 
   hypervisorMessages(clear: boolean): string {
@@ -199,6 +216,7 @@ export class Xend {
 
   /** `cpus` undefined: any. */
   pinVcpu(domid: Domid, vcpu: number, cpus: readonly number[] | undefined): void {
+    this._refuseDomain0(domid, 'Cannot pin the virtual CPU of domain 0');
     pinVcpu(this._options.control, domid, this._name(domid), vcpu, cpus);
     this.changed();
   }
@@ -314,7 +332,7 @@ export class Xend {
   }
 
   private _name(domid: Domid): string {
-    return domid === DOMAIN_0 ? DOMAIN_0_NAME : (this._domains.get(domid)?.name ?? String(domid));
+    return this.nameOf(domid) ?? String(domid);
   }
 
   private _hypervisorView(domid: Domid): DomainInformation | undefined {

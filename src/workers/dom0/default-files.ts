@@ -1,0 +1,166 @@
+/** What stands in domain 0's file system when it is used for the first time, and what is made anew at every boot. */
+import { encodeUtf8 } from '../../engine/storage/utf8.ts';
+import type { FileSystem } from '../../engine/storage/file-system.ts';
+import { DEFAULT_HOST_NAME, DOM0_IDENTITY } from '../../engine/toolstack/dom0-identity.ts';
+import type { Clock } from '../../engine/toolstack/services.ts';
+
+const DEMO = `# A guest to begin with: Debian's kernel for virtual machines, with a small system in its ramdisk.
+#
+#   xm create -c demo        start it and look at its console; Ctrl-] leaves the console
+#   xm console demo          go back to the console
+#   xm shutdown demo         ask it to stop
+#
+# This file is Python. Words such as memory=128 behind "xm create demo" win over what it says.
+
+kernel  = "/boot/vmlinuz-cloud"
+ramdisk = "/boot/initrd.img-cloud"
+memory  = 256
+vcpus   = 1
+name    = "demo"
+
+# Further parameters of the kernel. earlyprintk shows its first messages, before the console driver is there.
+extra   = "console=hvc0 earlyprintk=xen"
+`;
+
+const XMEXAMPLE1 = `# Example of a configuration for one guest. Copy it under another name and change the copy:
+#
+#   cp /etc/xen/xmexample1 /etc/xen/mine
+#   edit /etc/xen/mine
+#   xm create -c mine
+#
+# The file is Python and is run by xm; the variables it leaves behind are the settings.
+
+#----------------------------------------------------------------------------
+# Kernel and ramdisk: files of domain 0. 64-bit paravirtualised kernels only.
+kernel = "/boot/vmlinuz-cloud"
+ramdisk = "/boot/initrd.img-cloud"
+
+# Memory at the start, in MiB, and the ceiling to which "xm mem-set" may raise it.
+memory = 192
+#maxmem = 256
+
+# A name of its own. Without one the domain is called as this file is.
+name = "ExampleDomain"
+
+# 128-bit identity; made up anew at each creation when left out.
+#uuid = "06ed00fe-1162-4fc4-b5d8-11993ee4a8b9"
+
+#----------------------------------------------------------------------------
+# Virtual CPUs at the start; "xm vcpu-set" plugs in more, up to maxvcpus.
+vcpus = 1
+#maxvcpus = 2
+
+# Physical CPUs it may run on: any, one, a range, several but one.
+#cpus = ""
+#cpus = "0"
+#cpus = "0-3,5,^1"
+
+#----------------------------------------------------------------------------
+# Network interfaces. Not available yet: this machine has no network back end.
+#vif = [ 'mac=00:16:3e:00:00:11, bridge=xenbr0' ]
+
+# Disks: what, as which device in the guest, r or w. Not available yet: there is no block back end.
+#disk = [ 'phy:vg/lvm1,sda1,w', 'file:/root/disk.img,sda2,r' ]
+
+# Where the guest finds its root file system; without it this ramdisk stays the root.
+#root = "/dev/sda1 ro"
+
+#----------------------------------------------------------------------------
+# Addresses the kernel configures by itself.
+#dhcp = "dhcp"
+#ip = "10.0.0.2"
+#netmask = "255.255.255.0"
+#gateway = "10.0.0.1"
+#hostname = "example"
+
+# Anything else for the kernel's command line.
+extra = "console=hvc0"
+
+#----------------------------------------------------------------------------
+# What follows when the guest stops: destroy, restart, preserve or rename-restart.
+#on_poweroff = 'destroy'
+#on_reboot   = 'restart'
+#on_crash    = 'restart'
+`;
+
+const XMEXAMPLE2 = `# Example of one file for many guests: the number given as vmid makes the difference between them.
+#
+#   xm create -c xmexample2 vmid=1
+#   xm create xmexample2 vmid=2
+#
+# vmid has nothing to do with the id of the domain, which xend gives.
+
+def vmid_check(name, text):
+    "The number as it came from the command line, or a refusal."
+    if text is None:
+        raise ValueError("say which guest: vmid=1, vmid=2 ...")
+    number = int(text)
+    if number < 1:
+        raise ValueError("the number must be 1 or more")
+    return number
+
+# Declares vmid, so that "xm create --help_config" lists it, and checks what was given.
+xm_vars.var('vmid', use="Number of the guest, 1 or more.", check=vmid_check)
+xm_vars.check()
+
+kernel = "/boot/vmlinuz-cloud"
+ramdisk = "/boot/initrd.img-cloud"
+memory = 192
+name = "VM%d" % vmid
+vcpus = 1
+
+# A disk for each guest and one for all, once there is a block back end.
+#disk = [ 'phy:sda%d,sda1,w' % (7 + vmid),
+#         'phy:sda6,sda6,r' ]
+
+# An interface with an address of its own, once there is a network back end.
+#vif = [ 'mac=00:16:3e:00:00:%02x' % vmid ]
+
+extra = "console=hvc0 VMID=%d" % vmid
+
+on_crash = 'preserve'
+`;
+
+const MESSAGE_OF_THE_DAY = `
+This is domain 0. Begin with  xm create -c demo  and leave the guest's console with Ctrl-].
+Type  help  for what there is, and  xm help  for what can be done with domains.
+
+`;
+
+const FILES: readonly (readonly [path: string, text: string, mode?: number])[] = [
+  ['/etc/hostname', `${DEFAULT_HOST_NAME}\n`],
+  ['/etc/hosts', `127.0.0.1\tlocalhost\n127.0.1.1\t${DEFAULT_HOST_NAME}\n`],
+  ['/etc/passwd', 'root:x:0:0:root:/root:/bin/bash\n'],
+  ['/etc/group', 'root:x:0:\n'],
+  ['/etc/motd', MESSAGE_OF_THE_DAY],
+  ['/etc/xen/demo', DEMO],
+  ['/etc/xen/xmexample1', XMEXAMPLE1],
+  ['/etc/xen/xmexample2', XMEXAMPLE2],
+];
+
+const DIRECTORIES = ['/boot', '/dev', '/etc/xen/auto', '/proc/xen', '/root', '/tmp', '/var/log', '/var/run'];
+
+/** For a file system that has never been used. */
+export function plantDefaultFiles(files: FileSystem): void {
+  for (const path of DIRECTORIES) files.makeDirectory(path, { recursive: true });
+  for (const [path, text, mode] of FILES) files.writeFile(path, encodeUtf8(text), mode);
+}
+
+/** /dev and /proc as far as scripts look there. Directories that were removed are made again. */
+export function mountGeneratedFiles(files: FileSystem, clock: Clock, bootTimeMs: number): void {
+  const text = (make: () => string): { read(): Uint8Array } => ({ read: () => encodeUtf8(make()) });
+  const { system, release, version } = DOM0_IDENTITY;
+  files.mountGenerated('/dev/null', { read: () => new Uint8Array(), write: () => undefined });
+  files.mountGenerated(
+    '/proc/uptime',
+    text(() => `${((clock.nowMs() - bootTimeMs) / 1000).toFixed(2)} 0.00\n`),
+  );
+  files.mountGenerated(
+    '/proc/version',
+    text(() => `${system} version ${release} ${version}\n`),
+  );
+  files.mountGenerated(
+    '/proc/xen/capabilities',
+    text(() => 'control_d\n'),
+  );
+}

@@ -1,0 +1,245 @@
+/** Domain 0 once it is up: its files, daemons, programs and terminals, put together. */
+import type { BootFiles } from '../../engine/storage/boot-files.ts';
+import { mountBootFiles } from '../../engine/storage/boot-files.ts';
+import { FileSystem } from '../../engine/storage/file-system.ts';
+import type { FileStore } from '../../engine/storage/file-store.ts';
+import type { Command } from '../../engine/toolstack/command.ts';
+import type { ScriptEvaluator } from '../../engine/toolstack/configuration/script.ts';
+import type { Clock } from '../../engine/toolstack/services.ts';
+import { XendError, messageOf } from '../../engine/toolstack/xend-error.ts';
+import { xenstoreTools } from '../../engine/toolstack/xenstore-tools.ts';
+import type { DomainDaemons } from '../../engine/toolstack/xend/build-domain.ts';
+import { Xend } from '../../engine/toolstack/xend/xend.ts';
+import type { XmServices } from '../../engine/toolstack/xm/xm-command.ts';
+import { subcommandNames, xmCommand } from '../../engine/toolstack/xm/xm.ts';
+import type { StoreClient } from '../../engine/xenstore/client.ts';
+import { XenstoreServer } from '../../engine/xenstore/server.ts';
+import type { Domid } from '../../engine/hypervisor/control.ts';
+import type { Progress } from '../protocol.ts';
+import type { History } from '../shell/history.ts';
+import type { Programs } from '../shell/local-host.ts';
+import type { SessionServices } from '../shell/session.ts';
+import { openHistory } from '../shell/session.ts';
+import type { ShellHost, ShellProcess } from '../shell/shell-host.ts';
+import { ConsoleDaemon } from './console-daemon.ts';
+import { mountGeneratedFiles, plantDefaultFiles } from './default-files.ts';
+import { Executor } from './executor.ts';
+import type { CreateMachine, Machine } from './machine-interface.ts';
+import { pager } from './programs/pager.ts';
+import { screenEditor } from './programs/screen-editor.ts';
+import { HostName, systemPrograms } from './programs/system.ts';
+
+const BOOT_DIRECTORY = '/boot';
+
+/** What differs between a browser and a test. */
+export interface Dom0Platform {
+  readonly createMachine: CreateMachine;
+  readonly clock: Clock;
+  fileStore(storage: 'indexeddb' | 'memory'): FileStore;
+  bootFiles(): Promise<BootFiles>;
+  scripts(): ScriptEvaluator;
+  spawnShell(host: ShellHost, programs: readonly string[]): ShellProcess;
+  /** Runs a task later, from a fresh stack, with room for other work in between. */
+  schedule(task: () => void): void;
+}
+
+/** How long changes of files are gathered before they are stored. */
+const COMMIT_DELAY_MS = 100;
+
+export class Dom0System {
+  readonly machine: Machine;
+  readonly files: FileSystem;
+  readonly xend: Xend;
+  readonly consoles: ConsoleDaemon;
+  readonly executor: Executor;
+  readonly history: History;
+  readonly session: SessionServices;
+
+  private constructor(parts: Omit<Dom0System, 'find'>) {
+    this.machine = parts.machine;
+    this.files = parts.files;
+    this.xend = parts.xend;
+    this.consoles = parts.consoles;
+    this.executor = parts.executor;
+    this.history = parts.history;
+    this.session = parts.session;
+  }
+
+  /** @param onProgress also called later, for each long task */
+  static async boot(
+    platform: Dom0Platform,
+    storage: 'indexeddb' | 'memory',
+    onProgress: (progress: Progress) => void,
+  ): Promise<Dom0System> {
+    const { clock } = platform;
+    const bootTimeMs = clock.nowMs();
+    const messages: string[] = [];
+    const say = (text: string): void => {
+      messages.push(`[${((clock.nowMs() - bootTimeMs) / 1000).toFixed(6).padStart(12)}] ${text}\n`);
+    };
+    const [machine, files, bootFiles] = await Promise.all([
+      during(onProgress, 'Starting the hypervisor', platform.createMachine()),
+      during(onProgress, 'Reading the files of domain 0', openFiles(platform, storage, say)),
+      platform.bootFiles().catch((error: unknown): BootFiles => {
+        say(`boot: ${messageOf(error)}`);
+        return { files: [], fetch: (name) => Promise.reject(new Error(`there is no ${name}`)) };
+      }),
+    ]);
+    mountBootFiles(files, BOOT_DIRECTORY, reportingFetches(bootFiles, onProgress));
+    mountGeneratedFiles(files, clock, bootTimeMs);
+    say(`boot: ${bootFiles.files.length} kernels and ramdisks in ${BOOT_DIRECTORY}`);
+
+    const xenstored = new XenstoreServer({
+      schedule: (task) => platform.schedule(task),
+      log: (line) => machine.log(line),
+      domainExists: (domid) => domid === 0 || machine.control.domain(domid as Domid) !== undefined,
+      mapRing: (domid, mfn, port) => machine.mapRing(domid as Domid, mfn, port),
+    });
+    say('xenstored: ready');
+    const consoles = new ConsoleDaemon(clock, (line) => machine.log(line));
+    const hostName = await HostName.read(files);
+    const xend: Xend = new Xend({
+      control: machine.control,
+      store: xenstored.connect(),
+      files,
+      clock,
+      entropy: machine.entropy,
+      daemons: daemonsOf(machine, xenstored, consoles, (domid) => xend.nameOf(domid)),
+    });
+    say('xend: ready');
+
+    const tools = xenstored.connect();
+    const services: XmServices = { xend, files, scripts: platform.scripts(), consoles, clock, hostName: () => hostName.name };
+    const programs: Programs = collect([
+      xmCommand(services, 'xm'),
+      xmCommand(services, 'xl'),
+      ...xenstoreTools(tools, clock),
+      pager(files, 'more'),
+      pager(files, 'less'),
+      ...['edit', 'nano', 'vi'].map((name) => screenEditor(files, name)),
+      ...systemPrograms(
+        { files, clock, bootTimeMs, bootMessages: () => messages.join(''), programs: () => [...programs.values()] },
+        hostName,
+      ),
+    ]);
+    const common = {
+      files,
+      programs,
+      hostName: () => hostName.name,
+      spawnShell: (host: ShellHost, names: readonly string[]) => platform.spawnShell(host, names),
+    };
+    return new Dom0System({
+      machine,
+      files,
+      xend,
+      consoles,
+      executor: new Executor({ ...common, clock }),
+      history: await openHistory(files),
+      session: {
+        ...common,
+        completion: {
+          subcommands: () => subcommandNames(),
+          domainNames: () => xend.domains().map((domain) => domain.name),
+          storeChildren: (path) => childrenOf(tools, path),
+        },
+      },
+    });
+  }
+
+  /** A domain that is there, or the console of one that was; by name or id. Throws XendError. */
+  find(designation: string | number): Domid {
+    try {
+      return this.xend.find(String(designation)).domid;
+    } catch (error) {
+      if (!(error instanceof XendError)) throw error;
+      const ended =
+        typeof designation === 'number' || /^\d+$/.test(designation)
+          ? (Number(designation) as Domid)
+          : this.consoles.endedNamed(designation);
+      if (ended === undefined || !this.consoles.has(ended)) throw error;
+      return ended;
+    }
+  }
+}
+
+/** Shows a task while it is under way. */
+async function during<T>(onProgress: (progress: Progress) => void, task: string, work: Promise<T>): Promise<T> {
+  onProgress({ task, fraction: undefined });
+  try {
+    return await work;
+  } finally {
+    onProgress({ task, fraction: 1 });
+  }
+}
+
+async function openFiles(
+  platform: Dom0Platform,
+  storage: 'indexeddb' | 'memory',
+  say: (text: string) => void,
+): Promise<FileSystem> {
+  try {
+    const { fileSystem, fresh } = await FileSystem.open({
+      store: platform.fileStore(storage),
+      now: () => platform.clock.nowMs(),
+      defer: (callback) => platform.clock.after(COMMIT_DELAY_MS, callback),
+      onStoreError: (error) => say(`files: changes could not be stored: ${messageOf(error)}`),
+    });
+    if (fresh) plantDefaultFiles(fileSystem);
+    say(`files: ${storage}, ${fresh ? 'new' : `${fileSystem.usedBytes} bytes in use`}`);
+    return fileSystem;
+  } catch (error) {
+    throw new Error(`The files of domain 0 cannot be read from this browser's storage: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Fetches of kernels are shown by the page, whoever asked for them. */
+function reportingFetches(bootFiles: BootFiles, onProgress: (progress: Progress) => void): BootFiles {
+  return {
+    files: bootFiles.files,
+    fetch: async (name, onFetch) => {
+      const task = `Fetching ${name}`;
+      onProgress({ task, fraction: 0 });
+      try {
+        return await bootFiles.fetch(name, (loaded, total) => {
+          onFetch(loaded, total);
+          // 1 means the end of the task, which comes below, after the check of what was fetched.
+          if (total > 0) onProgress({ task, fraction: Math.min(0.99, loaded / total) });
+        });
+      } finally {
+        onProgress({ task, fraction: 1 });
+      }
+    },
+  };
+}
+
+function daemonsOf(
+  machine: Machine,
+  xenstored: XenstoreServer,
+  consoles: ConsoleDaemon,
+  nameOf: (domid: Domid) => string | undefined,
+): DomainDaemons {
+  return {
+    connect: (domid, name, built) => {
+      xenstored.introduce(domid, machine.mapRing(domid, built.storeMfn, built.storePort));
+      consoles.open(domid, name, machine.mapRing(domid, built.consoleMfn, built.consolePort));
+    },
+    shutDown: (domid) => xenstored.domainShutdown(domid),
+    disconnect: (domid) => {
+      consoles.end(domid, nameOf(domid));
+      if (xenstored.isIntroduced(domid)) xenstored.release(domid);
+    },
+  };
+}
+
+function collect(commands: readonly Command[]): Programs {
+  return new Map(commands.map((command) => [command.name, command]));
+}
+
+function childrenOf(store: StoreClient, path: string): readonly string[] {
+  try {
+    return store.list(path) ?? [];
+  } catch {
+    // Not a path that could exist.
+    return [];
+  }
+}

@@ -1,0 +1,20 @@
+/** What the dom0 worker needs of the machine under it; machine.ts makes one. */
+import type { Domid, HypervisorControl, SharedRing } from '../../engine/hypervisor/control.ts';
+import type { Entropy } from '../../engine/toolstack/services.ts';
+import type { VcpuCounters } from '../protocol.ts';
+
+export interface Machine {
+  readonly control: HypervisorControl;
+  /** A ring page and channel of a domain, for a daemon. Not to be used once the domain is being destroyed. */
+  mapRing(domid: Domid, mfn: number, port: number): SharedRing;
+  /** One entry a vCPU; throws when there is no such domain. */
+  counters(domid: Domid): VcpuCounters[];
+  /** Calls back with everything the hypervisor says from now on; the function returned ends that. */
+  onMessage(listener: (text: string) => void): () => void;
+  /** A line in the hypervisor's log, for daemons. */
+  log(line: string): void;
+  readonly entropy: Entropy;
+}
+
+/** Powers the machine on. Rejects with a sentence when this browser cannot run it. */
+export type CreateMachine = () => Promise<Machine>;

@@ -1,0 +1,45 @@
+/** Entry of the dom0 worker: domain 0 on what a browser offers, served to the page. */
+import { expose } from 'comlink';
+import { MemoryFileStore } from '../../engine/storage/file-store.ts';
+import type { Clock } from '../../engine/toolstack/services.ts';
+import { MICROPYTHON_WASM_URL, spawnScriptWorker } from '../python/browser-script-worker.ts';
+import { DisposableEvaluator } from '../python/disposable-evaluator.ts';
+import { startShellThread } from '../shell/browser-shell-thread.ts';
+import { ThreadShellProcess } from '../shell/shell-process.ts';
+import { createMachine } from './browser-machine.ts';
+import { Dom0Service } from './dom0-service.ts';
+import { IndexedDbFileStore } from './indexeddb-file-store.ts';
+import { siteBootFiles } from './site-boot-files.ts';
+
+const FILES_DATABASE = 'webxen-dom0-files';
+
+/** The site's root as seen from this script: bundled ones stand in a folder of their own. */
+const siteRoot = import.meta.env.DEV ? new URL('/', self.location.href) : new URL('../', self.location.href);
+
+const clock: Clock = {
+  nowMs: () => Date.now(),
+  after: (delayMs, callback) => {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Turns of the event loop by messages: timers are made to wait at least 4 ms once they nest. */
+const turns = new MessageChannel();
+const tasks: (() => void)[] = [];
+turns.port1.onmessage = () => tasks.shift()?.();
+
+expose(
+  new Dom0Service({
+    createMachine,
+    clock,
+    fileStore: (storage) => (storage === 'memory' ? new MemoryFileStore() : new IndexedDbFileStore(FILES_DATABASE)),
+    bootFiles: () => siteBootFiles({ base: new URL('images/', siteRoot), fetch: (url) => fetch(url) }),
+    scripts: () => new DisposableEvaluator({ spawn: spawnScriptWorker, wasmUrl: MICROPYTHON_WASM_URL, clock }),
+    spawnShell: (host, programs) => new ThreadShellProcess(startShellThread(), host, programs),
+    schedule: (task) => {
+      tasks.push(task);
+      turns.port2.postMessage(undefined);
+    },
+  }),
+);
