@@ -1,0 +1,139 @@
+/**
+ * Chunks in IndexedDB: a store for chunks under their numbers and one for records under their names. A batch is one transaction
+ * with strict durability, so it is whole or absent, and on disk when the browser says complete.
+ * @see Indexed Database API 3.0, "transaction durability hint"
+ */
+import { CHUNK_BYTES, StorageError, type ChunkBatch, type ChunkStore } from '../../engine/storage/chunk-store.ts';
+
+const CHUNKS = 'chunks';
+const RECORDS = 'records';
+const VERSION = 1;
+
+/** Resolves with the request's result. */
+function settled<Result>(request: IDBRequest<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => {
+      resolve(request.result);
+    };
+    request.onerror = () => {
+      reject(storageError(request.error));
+    };
+  });
+}
+
+function storageError(cause: unknown): StorageError {
+  const name = cause instanceof DOMException ? cause.name : '';
+  if (name === 'QuotaExceededError') {
+    return new StorageError('ENOSPC', 'the browser has no more room for this site; remove volumes or allow it more storage', {
+      cause,
+    });
+  }
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new StorageError('EIO', `the browser's database failed: ${text}`, { cause });
+}
+
+/** What the database gives back for a chunk: bytes of its own. */
+function chunkOf(value: unknown): Uint8Array | undefined {
+  return value instanceof ArrayBuffer && value.byteLength === CHUNK_BYTES ? new Uint8Array(value) : undefined;
+}
+
+export interface IndexedDbOptions {
+  /** The browser's, or a stand-in for tests. */
+  readonly factory?: IDBFactory;
+  /** Told when the browser closes the database by itself, or another tab wants to delete it. */
+  readonly onLost?: (reason: string) => void;
+}
+
+export class IndexedDbChunkStore implements ChunkStore {
+  private lost: string | undefined;
+
+  private constructor(
+    private readonly database: IDBDatabase,
+    private readonly options: IndexedDbOptions,
+  ) {
+    database.onclose = () => {
+      this.lose('the browser closed the database');
+    };
+    database.onversionchange = () => {
+      database.close();
+      this.lose('another tab replaces or deletes the database');
+    };
+  }
+
+  /** Opens or makes the database of that name. EIO when the browser refuses, as in some private windows. */
+  static async open(name: string, options: IndexedDbOptions = {}): Promise<IndexedDbChunkStore> {
+    const request = (options.factory ?? indexedDB).open(name, VERSION);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore(CHUNKS);
+      request.result.createObjectStore(RECORDS);
+    };
+    return new IndexedDbChunkStore(await settled(request), options);
+  }
+
+  async readChunks(numbers: readonly number[]): Promise<(Uint8Array | undefined)[]> {
+    const chunks = this.transaction([CHUNKS], 'readonly').objectStore(CHUNKS);
+    const values = await Promise.all(numbers.map((number) => settled<unknown>(chunks.get(number))));
+    return values.map(chunkOf);
+  }
+
+  async chunkNumbers(): Promise<readonly number[]> {
+    const keys = await settled(this.transaction([CHUNKS], 'readonly').objectStore(CHUNKS).getAllKeys());
+    return keys.filter((key) => typeof key === 'number');
+  }
+
+  async records(): Promise<ReadonlyMap<string, Uint8Array>> {
+    const records = this.transaction([RECORDS], 'readonly').objectStore(RECORDS);
+    const [keys, values] = await Promise.all([settled(records.getAllKeys()), settled<unknown[]>(records.getAll())]);
+    const found = new Map<string, Uint8Array>();
+    keys.forEach((key, n) => {
+      const value = values[n];
+      if (typeof key === 'string' && value instanceof ArrayBuffer) found.set(key, new Uint8Array(value));
+    });
+    return found;
+  }
+
+  commit({ chunks = [], removedChunks = [], records = [], removedRecords = [] }: ChunkBatch): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const transaction = this.transaction([CHUNKS, RECORDS], 'readwrite');
+      transaction.oncomplete = () => {
+        resolve();
+      };
+      transaction.onabort = () => {
+        reject(storageError(transaction.error ?? 'a transaction was aborted'));
+      };
+      const chunkStore = transaction.objectStore(CHUNKS);
+      const recordStore = transaction.objectStore(RECORDS);
+      // The value is cloned by put: a chunk that fills its buffer needs no copy of ours first.
+      for (const [number, bytes] of chunks) chunkStore.put(whole(bytes), number);
+      for (const number of removedChunks) chunkStore.delete(number);
+      for (const [key, bytes] of records) recordStore.put(whole(bytes), key);
+      for (const key of removedRecords) recordStore.delete(key);
+    });
+  }
+
+  close(): Promise<void> {
+    this.database.close();
+    this.lost ??= 'the database was closed';
+    return Promise.resolve();
+  }
+
+  private transaction(stores: string[], mode: 'readonly' | 'readwrite'): IDBTransaction {
+    if (this.lost !== undefined) throw new StorageError('EIO', `${this.lost}; reload the page`);
+    try {
+      return this.database.transaction(stores, mode, { durability: 'strict' });
+    } catch (error) {
+      throw storageError(error);
+    }
+  }
+
+  private lose(reason: string): void {
+    this.lost = reason;
+    this.options.onLost?.(reason);
+  }
+}
+
+/** The bytes as a buffer without anything else in it, and not shared. */
+function whole(bytes: Uint8Array): ArrayBuffer {
+  const { buffer } = bytes;
+  return buffer instanceof ArrayBuffer && bytes.length === buffer.byteLength ? buffer : (bytes.slice().buffer as ArrayBuffer);
+}
