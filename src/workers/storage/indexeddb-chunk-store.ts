@@ -135,5 +135,5 @@ export class IndexedDbChunkStore implements ChunkStore {
 /** The bytes as a buffer without anything else in it, and not shared. */
 function whole(bytes: Uint8Array): ArrayBuffer {
   const { buffer } = bytes;
-  return buffer instanceof ArrayBuffer && bytes.length === buffer.byteLength ? buffer : (bytes.slice().buffer as ArrayBuffer);
+  return buffer instanceof ArrayBuffer && bytes.length === buffer.byteLength ? buffer : bytes.slice().buffer;
 }

@@ -4,10 +4,19 @@ import { CHUNK_BYTES, type ChunkStore } from '../../../engine/storage/chunk-stor
 
 export interface StoreUnderTest {
   /** Opens the same store again each time; the one before has been closed. */
-  open(): Promise<ChunkStore>;
+  readonly open: () => Promise<ChunkStore>;
 }
 
 const chunk = (value: number): Uint8Array => new Uint8Array(CHUNK_BYTES).fill(value);
+
+/** What each chunk is filled with: comparing the bytes one by one would take seconds. */
+async function values(store: ChunkStore, numbers: readonly number[]): Promise<(number | undefined | 'mixed')[]> {
+  const chunks = await store.readChunks(numbers);
+  return chunks.map((bytes) => {
+    if (bytes === undefined) return undefined;
+    return bytes.length === CHUNK_BYTES && bytes.every((byte) => byte === bytes[0]) ? bytes[0] : 'mixed';
+  });
+}
 
 export function describeChunkStore(name: string, make: () => Promise<StoreUnderTest>): void {
   describe(`${name} as a ChunkStore`, () => {
@@ -15,7 +24,7 @@ export function describeChunkStore(name: string, make: () => Promise<StoreUnderT
       const store = await (await make()).open();
       expect(await store.chunkNumbers()).toEqual([]);
       expect((await store.records()).size).toBe(0);
-      expect(await store.readChunks([1, 2])).toEqual([undefined, undefined]);
+      expect(await values(store, [1, 2])).toEqual([undefined, undefined]);
     });
 
     it('gives back what was committed, also after it was closed', async () => {
@@ -35,7 +44,7 @@ export function describeChunkStore(name: string, make: () => Promise<StoreUnderT
       for (const store of [first, 'again'] as const) {
         if (store === 'again') await first.close();
         const now = store === 'again' ? await open() : store;
-        expect(await now.readChunks([huge, 6, 5])).toEqual([chunk(2), undefined, chunk(1)]);
+        expect(await values(now, [huge, 6, 5])).toEqual([2, undefined, 1]);
         expect([...(await now.chunkNumbers())].sort((a, b) => a - b)).toEqual([5, huge]);
         expect(new Map([...(await now.records())].sort())).toEqual(
           new Map([
@@ -69,7 +78,7 @@ export function describeChunkStore(name: string, make: () => Promise<StoreUnderT
       const again = await open();
       expect([...(await again.chunkNumbers())].sort((a, b) => a - b)).toEqual([2, 3]);
       expect(await again.records()).toEqual(new Map([['a', new Uint8Array([9])]]));
-      expect(await again.readChunks([1, 2, 3])).toEqual([undefined, chunk(2), chunk(3)]);
+      expect(await values(again, [1, 2, 3])).toEqual([undefined, 2, 3]);
     });
 
     it('gives copies that the caller may change', async () => {
@@ -77,7 +86,7 @@ export function describeChunkStore(name: string, make: () => Promise<StoreUnderT
       await store.commit({ chunks: [[1, chunk(1)]] });
       const [first] = await store.readChunks([1]);
       first!.fill(9);
-      expect(await store.readChunks([1])).toEqual([chunk(1)]);
+      expect(await values(store, [1])).toEqual([1]);
     });
 
     it('takes views of bigger buffers, and commits side by side', async () => {
@@ -87,7 +96,7 @@ export function describeChunkStore(name: string, make: () => Promise<StoreUnderT
       await Promise.all(
         views.map((bytes, n) => store.commit({ chunks: [[n + 1, bytes]], records: [[`r${n}`, bytes.subarray(0, 5)]] })),
       );
-      expect(await store.readChunks([1, 2, 3])).toEqual([chunk(1), chunk(2), chunk(3)]);
+      expect(await values(store, [1, 2, 3])).toEqual([1, 2, 3]);
       expect((await store.records()).get('r2')).toEqual(new Uint8Array(5).fill(3));
     });
 
