@@ -39,6 +39,7 @@ import {
   DOMAIN_MEMORY_MAP_PAGES,
   DOMAIN_SHARED_INFO,
   DOMAIN_TOTAL_PAGES,
+  DOMAIN_VERBOSE,
   DOMAIN_VERSION,
   DOMAIN_CHANNELS,
   CHANNEL_STATE,
@@ -166,6 +167,8 @@ export interface DomainIdentity {
   readonly cpuid: readonly CpuidRow[];
   /** Wall-clock time, ns since 1970, at which the machine clock was 0. */
   readonly wallClockBaseNs: bigint;
+  /** Takes the guest's console_io writes into the hypervisor's log. */
+  readonly verbose: boolean;
 }
 
 /** Writes the control area, the shared_info page and the frame records of a new domain without pages. */
@@ -203,6 +206,7 @@ export function initialiseDomainMemory(memory: WebAssembly.Memory, plan: DomainM
     word(plan.frameRecords + frame * FRAME_BYTES + FRAME_REFERENCES, REFERENCES_ALLOCATED | 1);
   }
   bytes.fill(0xff, plan.m2p, plan.m2p + plan.m2pPages * PAGE_BYTES);
+  view.setUint32(DOMAIN_VERBOSE, identity.verbose ? 1 : 0, true);
   writeSharedInfo(view, plan, identity.wallClockBaseNs);
 }
 

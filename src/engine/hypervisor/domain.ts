@@ -96,6 +96,8 @@ export interface DomainSurroundings {
   readonly waiter: AsyncWaiter;
   readonly launcher: VcpuLauncher;
   readonly log: HypervisorLog;
+  /** Guests may write to the hypervisor's log. */
+  readonly verbose?: boolean;
 }
 
 export class Domain {
@@ -127,6 +129,7 @@ export class Domain {
       version: XEN_VERSION,
       cpuid: cpuidPolicy({ vcpus: specification.maxVcpus, tscKhz: TSC_KHZ }),
       wallClockBaseNs: clock.wallNs() - BigInt(Math.floor(clock.nowNs())),
+      verbose: surroundings.verbose ?? false,
     });
     this.words = new Int32Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);
@@ -350,11 +353,12 @@ export class Domain {
       cpuTimeNs += Math.max(0, this.surroundings.clock.nowNs() - entry);
     }
     const online = this.word(cpu + PV_ONLINE) !== 0;
+    const blocked = online && (state === RUNSTATE_blocked || this.word(cpu + PV_WAITING) !== 0);
     return {
       vcpu,
       online,
-      blocked: online && (state === RUNSTATE_blocked || this.word(cpu + PV_WAITING) !== 0),
-      running: online && state === RUNSTATE_running && this.word(cpu + PV_RUNNING) !== 0,
+      blocked,
+      running: online && !blocked && state === RUNSTATE_running && this.word(cpu + PV_RUNNING) !== 0,
       cpuTimeNs,
       pcpu: this.word(cpu + PV_PCPU),
       affinity: this.affinities.get(vcpu),

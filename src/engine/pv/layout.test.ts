@@ -32,8 +32,8 @@ const QUADS = /KERNEL_SP|CALLBACK$|DEADLINE|PERIOD|AREA|CR4|CONFIG_ADDRESS|VM_AS
 
 /** Fields by place: [name, offset, bytes]. */
 function fields(prefix: string, lowest: number): [string, number, number][] {
-  return Object.entries(layout)
-    .filter((entry): entry is [string, number] => entry[0].startsWith(prefix) && typeof entry[1] === 'number' && entry[1] >= lowest)
+  return Object.entries(layout as Record<string, number>)
+    .filter(([name, offset]) => name.startsWith(prefix) && offset >= lowest)
     .map(([name, offset]): [string, number, number] => [name, offset, SIZES[name] ?? (QUADS.test(name) ? 8 : 4)])
     .sort((a, b) => a[1] - b[1]);
 }

@@ -10,7 +10,7 @@
  * @xen full HYPERVISOR_xen_version
  * @xen full HYPERVISOR_vm_assist
  * @xen partial HYPERVISOR_physdev_op "set_iopl, set_iobitmap; the rest -ENOSYS: there are no physical devices"
- * @xen partial HYPERVISOR_console_io "write goes to the hypervisor's log; read finds nothing"
+ * @xen partial HYPERVISOR_console_io "refused with EPERM as release builds of Xen do, unless the machine is verbose: then writes go to the hypervisor's log"
  */
 import {
   PAGE_BYTES,
@@ -89,6 +89,7 @@ import {
   DOMAIN_EXTRAVERSION,
   DOMAIN_HANDLE,
   DOMAIN_VERSION,
+  DOMAIN_VERBOSE,
   DOMAIN_VM_ASSIST,
   PV_CALLBACKS_MASKING,
   PV_EVENT_CALLBACK,
@@ -364,6 +365,7 @@ export function physdevOp(cpu: usize, command: u32, argument: u64): i64 {
 
 /** (command, bytes, buffer) */
 export function consoleIo(cpu: usize, command: u32, count: u32, buffer: u64): i64 {
+  if (!load<u32>(DOMAIN_VERBOSE)) return -EPERM;
   if (command == CONSOLEIO_read) return 0;
   if (command != CONSOLEIO_write) return -ENOSYS;
   const chunk: usize = DOMAIN_CONSOLE_BUFFERS + <usize>load<u32>(cpu, VCPU_ID) * CONSOLE_BUFFER_BYTES;

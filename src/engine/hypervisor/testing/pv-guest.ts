@@ -135,6 +135,7 @@ export class PvGuest {
       version: XEN_VERSION,
       cpuid: cpuidPolicy({ vcpus: maxVcpus, tscKhz: 1_000_000 }),
       wallClockBaseNs: 1_700_000_000_123_456_789n,
+      verbose: true,
     });
     populateInitialPages(this.memory, this.plan, PAGES);
     this.core = instantiateCore(coreModule(), this.memory, {
