@@ -7,8 +7,7 @@ import { readFileSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { createGunzip } from '../src/engine/codec/gunzip.ts';
-import { createUnxz } from '../src/engine/codec/xz.ts';
+import { platformDecoders } from '../src/workers/decoders.ts';
 import { CooperativeLauncher } from '../src/engine/hypervisor/cooperative.ts';
 import { Hypervisor } from '../src/engine/hypervisor/hypervisor.ts';
 import type { Clock, HypervisorLog, VcpuLauncher } from '../src/engine/hypervisor/platform.ts';
@@ -18,7 +17,14 @@ import { writeDomainTree } from '../src/engine/toolstack/xend/domain-tree.ts';
 import { registerLines } from '../src/engine/hypervisor/crash-report.ts';
 import { vcpuBlockOf } from '../src/engine/hypervisor/domain-memory.ts';
 import { PV_EXCEPTION_COUNTS, PV_HYPERCALL_COUNTS, PV_PAGE_TABLE_WRITES } from '../src/engine/pv/layout.ts';
-import { VCPU_BLOCKS_DECODED, VCPU_CODE_DROPS, VCPU_EVENTS, VCPU_FAULTS, VCPU_INSTRUCTIONS, VCPU_TLB_MISSES } from '../src/engine/cpu/layout.ts';
+import {
+  VCPU_BLOCKS_DECODED,
+  VCPU_CODE_DROPS,
+  VCPU_EVENTS,
+  VCPU_FAULTS,
+  VCPU_INSTRUCTIONS,
+  VCPU_TLB_MISSES,
+} from '../src/engine/cpu/layout.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -100,13 +106,7 @@ const threaded: VcpuLauncher = {
   },
 };
 const launcher = options.threads ? threaded : cooperative;
-const decoders = {
-  gunzip: createGunzip(() => new DecompressionStream('gzip') as never),
-  unxz: async (input: Uint8Array, sizeBytes: number) => {
-    const module = await WebAssembly.compile(new Uint8Array(readFileSync('build/codec.wasm')));
-    return createUnxz(module)(input, sizeBytes);
-  },
-};
+const decoders = platformDecoders(() => WebAssembly.compile(new Uint8Array(readFileSync('build/codec.wasm'))));
 const machine = new Hypervisor({
   module: await WebAssembly.compile(new Uint8Array(readFileSync(options.core))),
   clock,
@@ -198,7 +198,8 @@ while (!over && clock.nowNs() - running < Number(options.seconds) * 1e9) await s
 const seconds = (clock.nowNs() - running) / 1e9;
 if (!over) {
   await machine.pauseDomain(domid);
-  for (let vcpu = 0; vcpu < Number(options.vcpus); vcpu += 1) for (const line of registerLines(domain.memory, domid, vcpu)) log.write(`(XEN) ${line}\n`);
+  for (let vcpu = 0; vcpu < Number(options.vcpus); vcpu += 1)
+    for (const line of registerLines(domain.memory, domid, vcpu)) log.write(`(XEN) ${line}\n`);
 }
 if (options.counters) {
   const view = new DataView(domain.memory.buffer);
@@ -206,7 +207,10 @@ if (options.counters) {
     const cpu = vcpuBlockOf(vcpu);
     const counter = (offset: number): number => Number(view.getBigUint64(cpu + offset, true));
     const list = (offset: number, count: number): string =>
-      Array.from({ length: count }, (_, n) => [n, counter(offset + n * 8)] as const).filter(([, value]) => value > 0).map(([n, value]) => `${n}:${value}`).join(' ');
+      Array.from({ length: count }, (_, n) => [n, counter(offset + n * 8)] as const)
+        .filter(([, value]) => value > 0)
+        .map(([n, value]) => `${n}:${value}`)
+        .join(' ');
     log.write(
       `v${vcpu}: ${(counter(VCPU_INSTRUCTIONS) / 1e6).toFixed(1)} M instructions in ${seconds.toFixed(1)} s, ${counter(VCPU_TLB_MISSES)} TLB misses, ` +
         `${counter(VCPU_BLOCKS_DECODED)} blocks decoded, ${counter(VCPU_CODE_DROPS)} code drops, ${counter(VCPU_FAULTS)} faults, ${counter(VCPU_EVENTS)} events, ` +

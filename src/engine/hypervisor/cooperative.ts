@@ -26,9 +26,11 @@ export class CooperativeLauncher implements VcpuLauncher {
   constructor(private readonly options: CooperativeOptions) {}
 
   start(request: VcpuStart): VcpuThread {
-    const { clock, host, onFailure } = this.options;
-    const core = instantiateCore(request.module, request.memory, host(request));
-    const runner = new VcpuRunner(core, request.memory, request.vcpu, clock, (error) => onFailure?.(request, error));
+    const { options } = this;
+    const core = instantiateCore(request.module, request.memory, options.host(request));
+    const runner = new VcpuRunner(core, request.memory, request.vcpu, options.clock, (error) =>
+      options.onFailure?.(request, error),
+    );
     const life = { stopped: false };
     void this.live(runner, new Int32Array(request.memory.buffer), life);
     return {

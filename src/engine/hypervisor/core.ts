@@ -29,6 +29,8 @@ export interface CoreExports {
   pvIsOnline(cpu: number): number;
   pvSendNmi(cpu: number): void;
   pvFrameWritten(mfn: number, offset: number, bytes: number): void;
+  pvTakeGranted(mfn: number, writable: number): number;
+  pvDropGranted(mfn: number, writable: number): void;
   pvSendEvent(port: number, binding: number): number;
   pvAllocateUnbound(remote: number): number;
   pvBindToDom0(port: number, binding: number): number;

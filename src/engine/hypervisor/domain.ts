@@ -2,12 +2,7 @@
  * A domain as domain 0 holds it: its memory, an instance of the core to work on it, its threads and channels. Everything read
  * back from the memory is the guest's word and is bounded before use.
  */
-import {
-  PAGE_BYTES,
-  REQUEST_LEAVE,
-  VCPU_DOORBELL,
-  VCPU_REQUEST,
-} from '../cpu/layout.ts';
+import { PAGE_BYTES, REQUEST_LEAVE, VCPU_DOORBELL, VCPU_REQUEST } from '../cpu/layout.ts';
 import {
   DOMAIN_CONTEXT,
   DOMAIN_DOORBELL,
@@ -42,12 +37,7 @@ import {
   VGCF_in_kernel,
   VGCF_online,
 } from '../abi/guest-context.ts';
-import {
-  GNTTAB_RESERVED_CONSOLE,
-  GNTTAB_RESERVED_XENSTORE,
-  GRANT_ENTRY_V1_BYTES,
-  GTF_permit_access,
-} from '../abi/grant-table.ts';
+import { GNTTAB_RESERVED_CONSOLE, GNTTAB_RESERVED_XENSTORE, GRANT_ENTRY_V1_BYTES, GTF_permit_access } from '../abi/grant-table.ts';
 import {
   RUNSTATE_blocked,
   RUNSTATE_offline,

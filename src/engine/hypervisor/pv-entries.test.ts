@@ -1,5 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { CALLBACKF_mask_events, CALLBACKOP_register, CALLBACKTYPE_event, CALLBACKTYPE_failsafe, CALLBACKTYPE_syscall } from '../abi/callback.ts';
+import {
+  CALLBACKF_mask_events,
+  CALLBACKOP_register,
+  CALLBACKTYPE_event,
+  CALLBACKTYPE_failsafe,
+  CALLBACKTYPE_syscall,
+} from '../abi/callback.ts';
 import { EVTCHNOP_bind_ipi, EVTCHNOP_send } from '../abi/event-channel.ts';
 import { FLAT_KERNEL_CS, FLAT_KERNEL_SS } from '../abi/guest-context.ts';
 import {
@@ -52,7 +58,15 @@ const UD2 = [0x0f, 0x0b];
 beforeEach(() => {
   guest = new PvGuest();
   for (const offset of [0x800, 0x900, 0xa00, 0xb00]) guest.code(SPIN, offset);
-  guest.setTraps([0, 0, HANDLER], [1, 0, HANDLER], [3, 3, HANDLER], [6, 4, HANDLER], [13, 0, HANDLER], [14, 4, HANDLER], [0x80, 3, HANDLER]);
+  guest.setTraps(
+    [0, 0, HANDLER],
+    [1, 0, HANDLER],
+    [3, 3, HANDLER],
+    [6, 4, HANDLER],
+    [13, 0, HANDLER],
+    [14, 4, HANDLER],
+    [0x80, 3, HANDLER],
+  );
   register(CALLBACKTYPE_event, EVENT);
   register(CALLBACKTYPE_syscall, SYSCALL, CALLBACKF_mask_events);
   register(CALLBACKTYPE_failsafe, FAILSAFE);
@@ -85,15 +99,27 @@ function frame(hasError: boolean): Frame {
 }
 
 /** iret hypercall with the given frame; `flags` is its word of VGCF bits. */
-function iret(values: { rax?: bigint; r11?: bigint; rcx?: bigint; flags?: bigint; rip: bigint; cs: number; rflags: bigint; rsp: bigint; ss: number }, count = 1): number {
+function iret(
+  values: {
+    rax?: bigint;
+    r11?: bigint;
+    rcx?: bigint;
+    flags?: bigint;
+    rip: bigint;
+    cs: number;
+    rflags: bigint;
+    rsp: bigint;
+    ss: number;
+  },
+  count = 1,
+): number {
   const { rax = 0xaan, r11 = 0x11n, rcx = 0xccn, flags = 0n, rip, cs, rflags, rsp, ss } = values;
   guest.quads(0x400, rax, r11, rcx, flags, rip, cs, rflags, rsp, ss);
   guest.set(VCPU_RSP, DATA + 0x400n);
   guest.set(VCPU_RAX, __HYPERVISOR_iret);
   return guest.execute([0x0f, 0x05], count);
 }
-const toUser = (rflags = IF): number =>
-  iret({ rip: USER_CODE, cs: 0xe033, rflags, rsp: USER_STACK_TOP, ss: 0xe02b });
+const toUser = (rflags = IF): number => iret({ rip: USER_CODE, cs: 0xe033, rflags, rsp: USER_STACK_TOP, ss: 0xe02b });
 
 describe('exceptions in the kernel', () => {
   test('a #UD: frame on the aligned stack, events masked by the gate, selectors of the hypervisor', () => {

@@ -191,7 +191,14 @@ describe('grant table', () => {
 
   describe('copies', () => {
     const copy = (source: bigint, target: bigint, length: number, flags: number, sourceDomid = DOMID_SELF, offset = 0): number => {
-      guest.quads(0, source, BigInt(sourceDomid) | (BigInt(offset) << 16n), target, BigInt(DOMID_SELF), BigInt(length) | (BigInt(flags) << 16n));
+      guest.quads(
+        0,
+        source,
+        BigInt(sourceDomid) | (BigInt(offset) << 16n),
+        target,
+        BigInt(DOMID_SELF),
+        BigInt(length) | (BigInt(flags) << 16n),
+      );
       expect(grantOp(GNTTABOP_copy, DATA)).toBe(0);
       return status(36);
     };

@@ -79,7 +79,7 @@ describe('last-level entries', () => {
     ['RAM with software bits and NX', maddrOf(FREE_PFN) | P | RW | 0xe00n | (1n << 58n) | NX, 0],
     ['a global entry', maddrOf(FREE_PFN) | P | 0x100n, 0],
     ['not present, whatever else', 0xdeadbeef000n | RW, 0],
-    ['the shared_info page', BigInt(mfnOf(0) - 65) * 4096n | P | RW, 0],
+    ['the shared_info page', (BigInt(mfnOf(0) - 65) * 4096n) | P | RW, 0],
     ['a page table, read-only', maddrOf(L1_PFN) | P, 0],
     ['a page table, writable', maddrOf(L1_PFN) | P | RW, -EINVAL],
     ['the root table, writable', maddrOf(L4_PFN) | P | RW, -EINVAL],
@@ -321,16 +321,43 @@ describe('direct stores to last-level tables', () => {
   });
 
   test.each([
-    ['an entry that maps a table writable', () => { act(storeRax, maddrOf(L1_PFN) | P | RW); }],
-    ['a frame of somebody else', () => { act(storeRax, 0x1000n | P); }],
-    ['a store to an L2 table', () => { act(storeRax, 0n, TABLES + 0x2000n); }],
-    ['a store across two entries', () => { act(storeRax, 0n, slotAddress + 4n); }],
-    ['a store to a read-only page that is no table', () => { act(storeRax, 0n, CODE + 0x100n); }],
+    [
+      'an entry that maps a table writable',
+      () => {
+        act(storeRax, maddrOf(L1_PFN) | P | RW);
+      },
+    ],
+    [
+      'a frame of somebody else',
+      () => {
+        act(storeRax, 0x1000n | P);
+      },
+    ],
+    [
+      'a store to an L2 table',
+      () => {
+        act(storeRax, 0n, TABLES + 0x2000n);
+      },
+    ],
+    [
+      'a store across two entries',
+      () => {
+        act(storeRax, 0n, slotAddress + 4n);
+      },
+    ],
+    [
+      'a store to a read-only page that is no table',
+      () => {
+        act(storeRax, 0n, CODE + 0x100n);
+      },
+    ],
   ])('%s faults', (_, attempt) => {
     const before = [L2_PFN, L1_PFN].map((pfn) => [0, SPARE_SLOT, SPARE_SLOT + 1].map((slot) => guest.tableEntry(pfn, slot)));
     attempt();
     expect(faulted()).toBe(true);
-    expect([L2_PFN, L1_PFN].map((pfn) => [0, SPARE_SLOT, SPARE_SLOT + 1].map((slot) => guest.tableEntry(pfn, slot)))).toEqual(before);
+    expect([L2_PFN, L1_PFN].map((pfn) => [0, SPARE_SLOT, SPARE_SLOT + 1].map((slot) => guest.tableEntry(pfn, slot)))).toEqual(
+      before,
+    );
   });
 
   test('without the assist the guest gets its page fault', () => {

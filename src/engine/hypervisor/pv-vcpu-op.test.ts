@@ -66,7 +66,14 @@ import {
   VCPU_RIP,
   VCPU_RSP,
 } from '../cpu/layout.ts';
-import { DOMAIN_CONTEXT, DOMAIN_SHUTDOWN, DOMAIN_SUSPEND_MFN, DOMAIN_VCPUS_WANTED, PV_TRAP_TABLE, TYPE_WRITABLE } from '../pv/layout.ts';
+import {
+  DOMAIN_CONTEXT,
+  DOMAIN_SHUTDOWN,
+  DOMAIN_SUSPEND_MFN,
+  DOMAIN_VCPUS_WANTED,
+  PV_TRAP_TABLE,
+  TYPE_WRITABLE,
+} from '../pv/layout.ts';
 import { vcpuBlockOf } from './domain-memory.ts';
 import { CODE, DATA, FREE_PFN, L1_PFN, L4_PFN, PAGES, PvGuest, STACK_TOP, maddrOf, mfnOf } from './testing/pv-guest.ts';
 
@@ -76,7 +83,8 @@ beforeEach(() => {
 });
 const vcpuOp = (command: number, vcpu: number, argument: bigint | number = 0): number =>
   guest.hypercall(__HYPERVISOR_vcpu_op, command, vcpu, argument);
-const schedOp = (command: number, argument: bigint | number = 0): number => guest.hypercall(__HYPERVISOR_sched_op, command, argument);
+const schedOp = (command: number, argument: bigint | number = 0): number =>
+  guest.hypercall(__HYPERVISOR_sched_op, command, argument);
 const exitReason = (): number => guest.view.getUint32(guest.cpu + VCPU_EXIT_REASON, true);
 const bindTimer = (vcpu = 0): number => {
   expect(guest.hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, guest.words(0, VIRQ_TIMER, vcpu, 0))).toBe(0);

@@ -5,14 +5,7 @@
  * Everything that may end a wait (an event, a timer moved, pause and unpause, a vCPU brought up) rings the vCPU's doorbell; the
  * runner samples it before it looks at the reasons to sleep, and the sleeper sleeps on that sample, so nothing is missed.
  */
-import {
-  EXIT_CRASH,
-  EXIT_EXCEPTION,
-  EXIT_OFFLINE,
-  EXIT_SHUTDOWN,
-  EXIT_YIELD,
-  VCPU_DOORBELL,
-} from '../cpu/layout.ts';
+import { EXIT_CRASH, EXIT_EXCEPTION, EXIT_OFFLINE, EXIT_SHUTDOWN, EXIT_YIELD, VCPU_DOORBELL } from '../cpu/layout.ts';
 import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable, RUNSTATE_running, SHUTDOWN_crash } from '../abi/sched.ts';
 import {
   CRASH_CORE_FAILURE,

@@ -62,7 +62,7 @@ export function switchMode(cpu: usize, user: u32): void {
 function frameRflags(cpu: usize, flags: u64, mask: u32): u64 {
   flags &= ~(RFLAGS_IF | RFLAGS_IOPL);
   if (!mask) flags |= RFLAGS_IF;
-  if (load<u64>(DOMAIN_VM_ASSIST) & (<u64>1 << VMASST_TYPE_architectural_iopl)) flags |= <u64>load<u32>(cpu, PV_IOPL) << 12;
+  if (load<u64>(DOMAIN_VM_ASSIST) & ((<u64>1) << VMASST_TYPE_architectural_iopl)) flags |= (<u64>load<u32>(cpu, PV_IOPL)) << 12;
   return flags;
 }
 
@@ -96,7 +96,7 @@ export function enterKernel(cpu: usize, handler: u64, maskEvents: bool, hasError
     frame += 8;
   }
   store<u64>(frame + 16, load<u64>(cpu, VCPU_RIP));
-  store<u64>(frame + 24, selector | (<u64>mask << 32));
+  store<u64>(frame + 24, selector | ((<u64>mask) << 32));
   store<u64>(frame + 32, frameRflags(cpu, flags, mask));
   store<u64>(frame + 40, oldRsp);
   store<u64>(frame + 48, <u64>load<u16>(cpu, SELECTOR_SS));
@@ -141,7 +141,7 @@ export function enterFailsafe(cpu: usize): i32 {
   store<u64>(frame + 32, <u64>load<u16>(cpu, SELECTOR_FS));
   store<u64>(frame + 40, <u64>load<u16>(cpu, SELECTOR_GS));
   store<u64>(frame + 48, load<u64>(cpu, VCPU_RIP));
-  store<u64>(frame + 56, selector | (<u64>mask << 32));
+  store<u64>(frame + 56, selector | ((<u64>mask) << 32));
   store<u64>(frame + 64, frameRflags(cpu, flags, mask));
   store<u64>(frame + 72, oldRsp);
   store<u64>(frame + 80, <u64>load<u16>(cpu, SELECTOR_SS));

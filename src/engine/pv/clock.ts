@@ -6,12 +6,7 @@
 import { VCPU_ID, VCPU_USER_MODE } from '../cpu/layout';
 import { copyToGuest } from '../cpu/memory';
 import { setMode } from '../cpu/tlb';
-import {
-  RUNSTATE_BYTES,
-  RUNSTATE_state_entry_time,
-  RUNSTATE_time,
-  SHUTDOWN_watchdog,
-} from '../abi/sched';
+import { RUNSTATE_BYTES, RUNSTATE_state_entry_time, RUNSTATE_time, SHUTDOWN_watchdog } from '../abi/sched';
 import { VIRQ_TIMER } from '../abi/event-channel';
 import { VMASST_TYPE_runstate_update_flag } from '../abi/mmu';
 import {
@@ -85,7 +80,7 @@ export function setRunState(cpu: usize, state: u32): void {
 function chargeRunState(cpu: usize, time: i64): void {
   const record = cpu + PV_RUNSTATE;
   const entry = load<i64>(record, RUNSTATE_state_entry_time);
-  const slot = record + RUNSTATE_time + ((<usize>load<u32>(record) & 3) << 3);
+  const slot = record + RUNSTATE_time + (((<usize>load<u32>(record)) & 3) << 3);
   if (entry && time > entry) store<i64>(slot, load<i64>(slot) + time - entry);
   store<i64>(record, time, RUNSTATE_state_entry_time);
 }
@@ -94,7 +89,7 @@ function chargeRunState(cpu: usize, time: i64): void {
 export function currentRunState(target: usize, destination: usize): void {
   memory.copy(destination, target + PV_RUNSTATE, RUNSTATE_BYTES);
   const entry = load<i64>(destination, RUNSTATE_state_entry_time);
-  const slot = destination + RUNSTATE_time + ((<usize>load<u32>(destination) & 3) << 3);
+  const slot = destination + RUNSTATE_time + (((<usize>load<u32>(destination)) & 3) << 3);
   const time = now();
   if (entry && time > entry) store<i64>(slot, load<i64>(slot) + time - entry);
 }
@@ -113,7 +108,7 @@ export function publishRunState(cpu: usize): bool {
   const copy = cpu + PV_SCRATCH + 128;
   memory.copy(copy, cpu + PV_RUNSTATE, RUNSTATE_BYTES);
   let written: bool;
-  if (load<u64>(DOMAIN_VM_ASSIST) & (<u64>1 << VMASST_TYPE_runstate_update_flag)) {
+  if (load<u64>(DOMAIN_VM_ASSIST) & ((<u64>1) << VMASST_TYPE_runstate_update_flag)) {
     const entry = load<u64>(copy, RUNSTATE_state_entry_time);
     store<u64>(copy, entry | UPDATE_FLAG, RUNSTATE_state_entry_time);
     written = copyToGuest(cpu, area + RUNSTATE_state_entry_time, copy + RUNSTATE_state_entry_time, 8);

@@ -23,7 +23,7 @@ export function acceptDescriptor(descriptor: u64): u64 {
   if (descriptor & CODE_OR_DATA) return descriptor;
   // Type 0 is harmless: the second half of a call gate.
   if ((descriptor & TYPE) == 0) return descriptor;
-  const selector = <u32>(descriptor >> 16) & 0xffff;
+  const selector = (<u32>(descriptor >> 16)) & 0xffff;
   if ((descriptor & TYPE) == TYPE_CALL_GATE && gateTarget(selector)) return descriptor;
   refused = true;
   return 0;

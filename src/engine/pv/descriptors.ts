@@ -4,26 +4,12 @@
  * @xen full HYPERVISOR_set_gdt
  * @xen full HYPERVISOR_update_descriptor
  */
-import {
-  FRAME_TYPE,
-  VCPU_GDT_BASE,
-  VCPU_GDT_LIMIT,
-  VCPU_LDT_BASE,
-  VCPU_LDT_LIMIT,
-} from '../cpu/layout';
+import { FRAME_TYPE, VCPU_GDT_BASE, VCPU_GDT_LIMIT, VCPU_LDT_BASE, VCPU_LDT_LIMIT } from '../cpu/layout';
 import { frameHost, frameRecord } from '../cpu/frames';
 import { copyFromGuest, storeMarked } from '../cpu/memory';
 import { EFAULT, EINVAL } from '../abi/errno';
 import { FIRST_RESERVED_GDT_ENTRY } from '../abi/guest-context';
-import {
-  PV_GDT_ENTRIES,
-  PV_GDT_FRAMES,
-  PV_SCRATCH,
-  TYPE_COUNT,
-  TYPE_DESCRIPTORS,
-  TYPE_SHIFT,
-  TYPE_WRITABLE,
-} from './layout';
+import { PV_GDT_ENTRIES, PV_GDT_FRAMES, PV_SCRATCH, TYPE_COUNT, TYPE_DESCRIPTORS, TYPE_SHIFT, TYPE_WRITABLE } from './layout';
 import {
   PTE_FRAME,
   PTE_PRESENT,
@@ -43,16 +29,7 @@ const GDT_FRAMES: u32 = 14;
 const GDT_LINEAR: u64 = 0xffff820000000000;
 
 /** Descriptors 7168..7175: ring-3 32-bit code, data and 64-bit code at 4, 5, 6. */
-const FLAT_DESCRIPTORS = memory.data<u64>([
-  0,
-  0,
-  0,
-  0,
-  0x00cffb000000ffff,
-  0x00cff3000000ffff,
-  0x00affb000000ffff,
-  0,
-]);
+const FLAT_DESCRIPTORS = memory.data<u64>([0, 0, 0, 0, 0x00cffb000000ffff, 0x00cff3000000ffff, 0x00affb000000ffff, 0]);
 
 /** Host pointer of the descriptor that `selector` names, 0 = outside its table. */
 export function descriptorOf(cpu: usize, selector: u32): usize {
@@ -66,16 +43,16 @@ export function descriptorOf(cpu: usize, selector: u32): usize {
     const entry = atomic.load<u64>(pointer);
     if (!(entry & PTE_PRESENT)) return 0;
     const host = frameHost((entry & PTE_FRAME) >> 12);
-    return host ? host + (<usize>linear & 0xfff) : 0;
+    return host ? host + ((<usize>linear) & 0xfff) : 0;
   }
   if (index >= <u32>FIRST_RESERVED_GDT_ENTRY) {
     const flat = index - FIRST_RESERVED_GDT_ENTRY;
     return flat < 8 ? FLAT_DESCRIPTORS + ((<usize>flat) << 3) : 0;
   }
   if (index >= load<u32>(cpu, PV_GDT_ENTRIES)) return 0;
-  const mfn = load<u32>(cpu + PV_GDT_FRAMES + ((<usize>index >> 9) << 2));
+  const mfn = load<u32>(cpu + PV_GDT_FRAMES + (((<usize>index) >> 9) << 2));
   const host = frameHost(mfn);
-  return host ? host + ((<usize>index & 511) << 3) : 0;
+  return host ? host + (((<usize>index) & 511) << 3) : 0;
 }
 
 const DESCRIPTOR_PRESENT: u64 = 0x0000800000000000;
@@ -168,7 +145,7 @@ export function updateDescriptor(cpu: usize, machineAddress: u64, descriptor: u6
     const type: u32 = word >> TYPE_SHIFT == TYPE_DESCRIPTORS && (word & TYPE_COUNT) != 0 ? TYPE_DESCRIPTORS : TYPE_WRITABLE;
     outcome = takeType(cpu, record, type);
     if (!outcome) {
-      const host = frameHost(machineAddress >> 12) + (<usize>machineAddress & 0xff8);
+      const host = frameHost(machineAddress >> 12) + ((<usize>machineAddress) & 0xff8);
       atomic.store<u64>(host, accepted);
       storeMarked(cpu, host, 8);
       dropType(cpu, record);

@@ -62,8 +62,8 @@ export function setPending(port: u32): void {
   const target = vcpuBlock(load<u32>(channelOf(port), CHANNEL_VCPU));
   if (!target || port >= <u32>EVTCHN_2L_NR_CHANNELS) return;
   const shared = <usize>load<u32>(DOMAIN_SHARED_INFO);
-  const word = (<usize>port >> 6) << 3;
-  const bit = <u64>1 << (<u64>port & 63);
+  const word = ((<usize>port) >> 6) << 3;
+  const bit = (<u64>1) << ((<u64>port) & 63);
   if (atomic.or<u64>(shared + word, bit, SHARED_INFO_evtchn_pending) & bit) return;
   if (!(atomic.load<u64>(shared + word, SHARED_INFO_evtchn_mask) & bit)) select(target, port);
   wakePollers(port);
@@ -71,7 +71,7 @@ export function setPending(port: u32): void {
 
 function select(target: usize, port: u32): void {
   const vcpuInfo = <usize>load<u32>(target, PV_VCPU_INFO);
-  const bit = <u64>1 << (<u64>port >> 6);
+  const bit = (<u64>1) << ((<u64>port) >> 6);
   if (atomic.or<u64>(vcpuInfo, bit, VCPU_INFO_evtchn_pending_sel) & bit) return;
   markEventsPending(target);
 }
@@ -89,20 +89,20 @@ function wakePollers(port: u32): void {
 /** Whether the guest's pending bit of a port is set. */
 export function isPending(port: u32): bool {
   const shared = <usize>load<u32>(DOMAIN_SHARED_INFO);
-  const word = (<usize>port >> 6) << 3;
-  return ((atomic.load<u64>(shared + word, SHARED_INFO_evtchn_pending) >> (<u64>port & 63)) & 1) != 0;
+  const word = ((<usize>port) >> 6) << 3;
+  return ((atomic.load<u64>(shared + word, SHARED_INFO_evtchn_pending) >> ((<u64>port) & 63)) & 1) != 0;
 }
 
 export function clearPending(port: u32): void {
   const shared = <usize>load<u32>(DOMAIN_SHARED_INFO);
-  atomic.and<u64>(shared + ((<usize>port >> 6) << 3), ~(<u64>1 << (<u64>port & 63)), SHARED_INFO_evtchn_pending);
+  atomic.and<u64>(shared + (((<usize>port) >> 6) << 3), ~((<u64>1) << ((<u64>port) & 63)), SHARED_INFO_evtchn_pending);
 }
 
 /** Clears the mask bit and delivers what became pending meanwhile. */
 export function unmask(port: u32): void {
   const shared = <usize>load<u32>(DOMAIN_SHARED_INFO);
-  const word = (<usize>port >> 6) << 3;
-  const bit = <u64>1 << (<u64>port & 63);
+  const word = ((<usize>port) >> 6) << 3;
+  const bit = (<u64>1) << ((<u64>port) & 63);
   const masked = (atomic.and<u64>(shared + word, ~bit, SHARED_INFO_evtchn_mask) & bit) != 0;
   if (!masked || !isPending(port)) return;
   const target = vcpuBlock(load<u32>(channelOf(port), CHANNEL_VCPU));
@@ -124,8 +124,8 @@ export function raiseNmi(target: usize): void {
 
 /** Tells dom0 that the guest notified `port`. */
 export function notifyDom0(port: u32): void {
-  const bit = <u64>1 << (<u64>port & 63);
-  if (atomic.or<u64>(DOMAIN_EVENTS + ((<usize>port >> 6) << 3), bit) & bit) return;
+  const bit = (<u64>1) << ((<u64>port) & 63);
+  if (atomic.or<u64>(DOMAIN_EVENTS + (((<usize>port) >> 6) << 3), bit) & bit) return;
   ringDom0();
 }
 

@@ -71,7 +71,7 @@ export function onInterrupt(cpu: usize, vector: u32): i32 {
   const trap = cpu + PV_TRAP_TABLE + <usize>vector * PV_TRAP_BYTES;
   const level: u32 = load<u32>(cpu, VCPU_USER_MODE)
     ? 3
-    : load<u64>(DOMAIN_VM_ASSIST) & (<u64>1 << VMASST_TYPE_architectural_iopl)
+    : load<u64>(DOMAIN_VM_ASSIST) & ((<u64>1) << VMASST_TYPE_architectural_iopl)
       ? 0
       : 1;
   if ((load<u32>(trap, PV_TRAP_FLAGS) & TRAP_DPL) >= level) return enterHandler(cpu, vector, 0);

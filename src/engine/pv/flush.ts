@@ -1,5 +1,16 @@
 /** TLB flushes on sets of vCPUs, also for callers that are no vCPU (dom0's thread). */
-import { CONTROL, CONTROL_VCPU_COUNT, REQUEST_FLUSH, VCPU_BLOCKS, VCPU_BLOCK_BYTES, VCPU_FLUSH_ASKED, VCPU_FLUSH_DONE, VCPU_ID, VCPU_IN_GUEST, VCPU_REQUEST } from '../cpu/layout';
+import {
+  CONTROL,
+  CONTROL_VCPU_COUNT,
+  REQUEST_FLUSH,
+  VCPU_BLOCKS,
+  VCPU_BLOCK_BYTES,
+  VCPU_FLUSH_ASKED,
+  VCPU_FLUSH_DONE,
+  VCPU_ID,
+  VCPU_IN_GUEST,
+  VCPU_REQUEST,
+} from '../cpu/layout';
 import { flushRemote, flushTlb } from '../cpu/tlb';
 
 /** Flushes the vCPUs of `mask` other than `cpu`, and waits until none can use an old translation. */
@@ -10,7 +21,7 @@ export function flushOthers(cpu: usize, mask: u32): void {
   }
   const count = load<u32>(CONTROL, CONTROL_VCPU_COUNT);
   for (let n: u32 = 0; n < count; n++) {
-    if (!(mask & (<u32>1 << n))) continue;
+    if (!(mask & ((<u32>1) << n))) continue;
     const target: usize = VCPU_BLOCKS + <usize>n * VCPU_BLOCK_BYTES;
     const asked = atomic.add<u32>(target, 1, VCPU_FLUSH_ASKED) + 1;
     atomic.or<u32>(target, REQUEST_FLUSH, VCPU_REQUEST);
@@ -24,6 +35,6 @@ export function flushOthers(cpu: usize, mask: u32): void {
 
 /** Flushes the vCPUs of `mask`, `cpu` among them if its bit is set. */
 export function flushMask(cpu: usize, mask: u32): void {
-  if (mask & (<u32>1 << load<u32>(cpu, VCPU_ID))) flushTlb(cpu);
+  if (mask & ((<u32>1) << load<u32>(cpu, VCPU_ID))) flushTlb(cpu);
   flushOthers(cpu, mask);
 }

@@ -111,7 +111,7 @@ export function hostOfRecord(record: usize): usize {
 export function setMachineToPhysical(mfn: u64, pfn: u64): void {
   const index = mfn - <u64>load<u32>(CONTROL, CONTROL_M2P_FIRST_MFN);
   if (index >= (<u64>load<u32>(CONTROL, CONTROL_M2P_PAGES)) << 9) return;
-  atomic.store<u64>(<usize>load<u32>(CONTROL, CONTROL_M2P) + (<usize>index << 3), pfn);
+  atomic.store<u64>(<usize>load<u32>(CONTROL, CONTROL_M2P) + ((<usize>index) << 3), pfn);
 }
 
 /** Whether the frame is one the hypervisor lent to the guest (shared info, grant table): never a table. */
@@ -199,7 +199,7 @@ export function unpinTable(cpu: usize, mfn: u64): i32 {
 
 function validateTable(cpu: usize, host: usize, level: u32): i32 {
   for (let slot: u32 = 0; slot < 512; slot++) {
-    const pointer = host + (<usize>slot << 3);
+    const pointer = host + ((<usize>slot) << 3);
     if (level == TYPE_L4 && slot >= <u32>HYPERVISOR_FIRST_L4_SLOT && slot <= <u32>HYPERVISOR_LAST_L4_SLOT) {
       store<u64>(pointer, 0);
       continue;
@@ -220,7 +220,7 @@ function dropEntries(cpu: usize, host: usize, level: u32, slots: u32): void {
   for (let slot: u32 = 0; slot < slots; slot++) {
     if (level == TYPE_L4 && slot == HYPERVISOR_FIRST_L4_SLOT) slot = HYPERVISOR_LAST_L4_SLOT + 1;
     if (slot >= slots) return;
-    dropEntry(cpu, load<u64>(host + (<usize>slot << 3)), level);
+    dropEntry(cpu, load<u64>(host + ((<usize>slot) << 3)), level);
   }
 }
 

@@ -188,9 +188,9 @@ function copyFrame(number: u64, isReference: bool, write: bool): u64 {
     copyFailure = GNTST_bad_gntref;
     return NO_FRAME;
   }
-  const entry = atomic.load<u64>(hostOfFrameIndex(load<u32>(DOMAIN_GRANT_FIRST_FRAME)) + (<usize>gref << 3));
-  const flags = <u32>entry & 0xffff;
-  const allowed = (<u32>(entry >> 16) & 0xffff) == load<u32>(DOMAIN_ID);
+  const entry = atomic.load<u64>(hostOfFrameIndex(load<u32>(DOMAIN_GRANT_FIRST_FRAME)) + ((<usize>gref) << 3));
+  const flags = (<u32>entry) & 0xffff;
+  const allowed = ((<u32>(entry >> 16)) & 0xffff) == load<u32>(DOMAIN_ID);
   if ((flags & GTF_type_mask) != GTF_permit_access || !allowed || (write && (flags & GTF_readonly) != 0)) {
     copyFailure = GNTST_bad_gntref;
     return NO_FRAME;

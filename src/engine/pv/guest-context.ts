@@ -126,10 +126,38 @@ const MXCSR_MASK: u32 = 0xffff;
 
 /** General registers in the order of struct cpu_user_regs: pairs of (offset there, offset in the block). */
 const REGISTERS = memory.data<i32>([
-  USER_REGS_r15, VCPU_R15, USER_REGS_r14, VCPU_R14, USER_REGS_r13, VCPU_R13, USER_REGS_r12, VCPU_R12,
-  USER_REGS_rbp, VCPU_RBP, USER_REGS_rbx, VCPU_RBX, USER_REGS_r11, VCPU_R11, USER_REGS_r10, VCPU_R10,
-  USER_REGS_r9, VCPU_R9, USER_REGS_r8, VCPU_R8, USER_REGS_rax, VCPU_RAX, USER_REGS_rcx, VCPU_RCX,
-  USER_REGS_rdx, VCPU_RDX, USER_REGS_rsi, VCPU_RSI, USER_REGS_rdi, VCPU_RDI, USER_REGS_rsp, VCPU_RSP,
+  USER_REGS_r15,
+  VCPU_R15,
+  USER_REGS_r14,
+  VCPU_R14,
+  USER_REGS_r13,
+  VCPU_R13,
+  USER_REGS_r12,
+  VCPU_R12,
+  USER_REGS_rbp,
+  VCPU_RBP,
+  USER_REGS_rbx,
+  VCPU_RBX,
+  USER_REGS_r11,
+  VCPU_R11,
+  USER_REGS_r10,
+  VCPU_R10,
+  USER_REGS_r9,
+  VCPU_R9,
+  USER_REGS_r8,
+  VCPU_R8,
+  USER_REGS_rax,
+  VCPU_RAX,
+  USER_REGS_rcx,
+  VCPU_RCX,
+  USER_REGS_rdx,
+  VCPU_RDX,
+  USER_REGS_rsi,
+  VCPU_RSI,
+  USER_REGS_rdi,
+  VCPU_RDI,
+  USER_REGS_rsp,
+  VCPU_RSP,
 ]);
 const REGISTER_COUNT: usize = 16;
 
@@ -203,8 +231,8 @@ export function setTrap(target: usize, vector: u32, info: usize): void {
   const trap = target + PV_TRAP_TABLE + <usize>vector * PV_TRAP_BYTES;
   const address = load<u64>(info, TRAP_INFO_address);
   store<u64>(trap, isCanonical(address) ? address : 0);
-  store<u32>(trap, <u32>load<u8>(info, TRAP_INFO_flags) & 7, PV_TRAP_FLAGS);
-  store<u32>(trap, <u32>load<u16>(info, TRAP_INFO_cs) | 3, PV_TRAP_SELECTOR);
+  store<u32>(trap, (<u32>load<u8>(info, TRAP_INFO_flags)) & 7, PV_TRAP_FLAGS);
+  store<u32>(trap, (<u32>load<u16>(info, TRAP_INFO_cs)) | 3, PV_TRAP_SELECTOR);
 }
 
 function initialiseFpu(target: usize): void {
@@ -229,7 +257,7 @@ function loadFpu(target: usize, image: usize): void {
   store<u64>(target, load<u64>(image, 8), VCPU_FIP);
   store<u64>(target, load<u64>(image, 16), VCPU_FDP);
   store<u32>(target, load<u32>(image, 24) & MXCSR_MASK, VCPU_MXCSR);
-  const top = (<u32>status >> 11) & 7;
+  const top = ((<u32>status) >> 11) & 7;
   for (let n: u32 = 0; n < 8; n++) {
     const from = image + 32 + <usize>n * 16;
     const to = target + VCPU_X87 + <usize>((top + n) & 7) * 16;
@@ -250,7 +278,7 @@ function saveFpu(target: usize, image: usize): void {
   store<u64>(image, load<u64>(target, VCPU_FDP), 16);
   store<u32>(image, load<u32>(target, VCPU_MXCSR), 24);
   store<u32>(image, MXCSR_MASK, 28);
-  const top = (<u32>status >> 11) & 7;
+  const top = ((<u32>status) >> 11) & 7;
   for (let n: u32 = 0; n < 8; n++) {
     const from = target + VCPU_X87 + <usize>((top + n) & 7) * 16;
     const to = image + 32 + <usize>n * 16;
@@ -279,7 +307,7 @@ export function readContext(target: usize, context: usize): void {
     store<u64>(regs + to, load<u64>(target + from));
   }
   store<u64>(regs, load<u64>(target, VCPU_RIP), USER_REGS_rip);
-  store<u64>(regs, getRflags(target) | (<u64>load<u32>(target, PV_IOPL) << 12), USER_REGS_rflags);
+  store<u64>(regs, getRflags(target) | ((<u64>load<u32>(target, PV_IOPL)) << 12), USER_REGS_rflags);
   store<u16>(regs, load<u16>(target, VCPU_SELECTORS), USER_REGS_es);
   store<u16>(regs, load<u16>(target, VCPU_SELECTORS + 2), USER_REGS_cs);
   store<u16>(regs, load<u16>(target, VCPU_SELECTORS + 4), USER_REGS_ss);
@@ -300,7 +328,11 @@ export function readContext(target: usize, context: usize): void {
     store<u64>(info, load<u64>(trap), TRAP_INFO_address);
   }
   store<u64>(context, load<u64>(target, VCPU_LDT_BASE), GUEST_CONTEXT_ldt_base);
-  store<u64>(context, load<u64>(target, VCPU_LDT_BASE) ? (<u64>load<u32>(target, VCPU_LDT_LIMIT) + 1) >> 3 : 0, GUEST_CONTEXT_ldt_ents);
+  store<u64>(
+    context,
+    load<u64>(target, VCPU_LDT_BASE) ? (<u64>load<u32>(target, VCPU_LDT_LIMIT) + 1) >> 3 : 0,
+    GUEST_CONTEXT_ldt_ents,
+  );
   for (let n: usize = 0; n < 16; n++) {
     store<u64>(context + GUEST_CONTEXT_gdt_frames + n * 8, <u64>load<u32>(target + PV_GDT_FRAMES + n * 4));
   }

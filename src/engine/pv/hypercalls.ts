@@ -124,7 +124,7 @@ function deliverAfter(cpu: usize): i32 {
 
 function count(cpu: usize, number: u64): void {
   if (number >= <u64>HYPERCALL_COUNT) return;
-  const counter = cpu + PV_HYPERCALL_COUNTS + (<usize>number << 3);
+  const counter = cpu + PV_HYPERCALL_COUNTS + ((<usize>number) << 3);
   store<u64>(counter, load<u64>(counter) + 1);
 }
 

@@ -27,6 +27,7 @@ import { isPending, raiseNmi } from './events';
 import { applyContext, readContext } from './guest-context';
 import { lockMemory, pinTable, unlockMemory, unpinTable } from './frame-use';
 
+export { pvDropGranted, pvTakeGranted } from './granted-frames';
 export { pvSendEvent } from './events';
 export { pvAllocateUnbound, pvBindToDom0, pvResetChannels, pvUnbindFromDom0 } from './event-channel-op';
 

@@ -2,15 +2,7 @@
  * The iret hypercall: the only way into guest-user mode, and out of handlers.
  * @xen full HYPERVISOR_iret
  */
-import {
-  JUMP,
-  VCPU_CR3_USER,
-  VCPU_R11,
-  VCPU_RAX,
-  VCPU_RCX,
-  VCPU_RIP,
-  VCPU_RSP,
-} from '../cpu/layout';
+import { JUMP, VCPU_CR3_USER, VCPU_R11, VCPU_RAX, VCPU_RCX, VCPU_RIP, VCPU_RSP } from '../cpu/layout';
 import { setRflags } from '../cpu/flags';
 import { copyFromGuest } from '../cpu/memory';
 import { isCanonical } from '../cpu/tlb';
@@ -58,7 +50,7 @@ export function iretHypercall(cpu: usize): i32 {
     switchMode(cpu, 1);
   }
   const flags = load<u64>(frame, IRET_rflags);
-  if (load<u64>(DOMAIN_VM_ASSIST) & (<u64>1 << VMASST_TYPE_architectural_iopl)) {
+  if (load<u64>(DOMAIN_VM_ASSIST) & ((<u64>1) << VMASST_TYPE_architectural_iopl)) {
     store<u32>(cpu, <u32>((flags & RFLAGS_IOPL) >> 12), PV_IOPL);
   }
   const rip = load<u64>(frame, IRET_rip);
@@ -73,12 +65,13 @@ export function iretHypercall(cpu: usize): i32 {
   }
   store<u64>(cpu, rip, VCPU_RIP);
   store<u64>(cpu, load<u64>(frame, IRET_rsp), VCPU_RSP);
-  const stackSelector = <u32>load<u16>(frame, IRET_ss) | 3;
+  const stackSelector = (<u32>load<u16>(frame, IRET_ss)) | 3;
   store<u16>(cpu, <u16>(selector | 3), SELECTOR_CS);
   store<u16>(cpu, <u16>stackSelector, SELECTOR_SS);
   setRflags(cpu, liveFlags);
   store<u8>(<usize>load<u32>(cpu, PV_VCPU_INFO), flags & RFLAGS_IF ? 0 : 1, VCPU_INFO_evtchn_upcall_mask);
   atomic.and<u32>(cpu, ~PV_NMI_MASKED, PV_NMI);
-  if (!isCanonical(rip) || !codeSelectorFits(cpu, selector | 3) || !stackSelectorFits(cpu, stackSelector)) return enterFailsafe(cpu);
+  if (!isCanonical(rip) || !codeSelectorFits(cpu, selector | 3) || !stackSelectorFits(cpu, stackSelector))
+    return enterFailsafe(cpu);
   return JUMP;
 }

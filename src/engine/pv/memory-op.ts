@@ -129,7 +129,7 @@ function changeReservation(cpu: usize, command: u32, argument: u64): i64 {
 }
 
 function releaseExtent(cpu: usize, mfn: u64, order: u32): bool {
-  const pages: u64 = <u64>1 << order;
+  const pages: u64 = (<u64>1) << order;
   for (let n: u64 = 0; n < pages; n++) {
     const record = allocatedFrame(mfn + n);
     if (!record) return false;
@@ -141,7 +141,7 @@ function releaseExtent(cpu: usize, mfn: u64, order: u32): bool {
 
 /** First machine frame of 2^order free ones, entered in the M2P from `pfn` on if asked; all ones = none to be had. */
 function allocateExtent(order: u32, pfn: u64, enter: bool): u64 {
-  const pages: u32 = <u32>1 << order;
+  const pages: u32 = (<u32>1) << order;
   const total = load<u32>(DOMAIN_TOTAL_PAGES);
   if (total + pages > load<u32>(DOMAIN_MAX_PAGES)) return ~(<u64>0);
   const index = findFree(pages);

@@ -2,13 +2,7 @@
  * mmuext_op: pinning tables, changing base pointers, flushes.
  * @xen partial HYPERVISOR_mmuext_op "MARK_SUPER and UNMARK_SUPER: -EOPNOTSUPP; foreign domains: -ESRCH"
  */
-import {
-  PAGE_BYTES,
-  VCPU_CR3_KERNEL,
-  VCPU_CR3_USER,
-  VCPU_LDT_BASE,
-  VCPU_LDT_LIMIT,
-} from '../cpu/layout';
+import { PAGE_BYTES, VCPU_CR3_KERNEL, VCPU_CR3_USER, VCPU_LDT_BASE, VCPU_LDT_LIMIT } from '../cpu/layout';
 import { frameHost, frameRecord } from '../cpu/frames';
 import { copyFromGuest, copyToGuest, storeMarked } from '../cpu/memory';
 import { flushPage, flushTlb } from '../cpu/tlb';

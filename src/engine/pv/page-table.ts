@@ -22,15 +22,7 @@ import {
   VMASST_TYPE_writable_pagetables,
 } from '../abi/mmu';
 import { DOMID_SELF } from '../abi/domid';
-import {
-  DOMAIN_ID,
-  DOMAIN_VM_ASSIST,
-  PV_PAGE_TABLE_WRITES,
-  PV_SCRATCH,
-  TYPE_L1,
-  TYPE_L4,
-  TYPE_WRITABLE,
-} from './layout';
+import { DOMAIN_ID, DOMAIN_VM_ASSIST, PV_PAGE_TABLE_WRITES, PV_SCRATCH, TYPE_L1, TYPE_L4, TYPE_WRITABLE } from './layout';
 import {
   PTE_ACCESSED_DIRTY,
   PTE_FRAME,
@@ -102,7 +94,7 @@ function writeEntry(cpu: usize, pointer: usize, entry: u64, preserve: bool): voi
 
 /** One mmu_update request under the lock: 0 or -EINVAL. */
 export function updateOne(cpu: usize, request: u64, value: u64): i32 {
-  const command = <u32>request & 3;
+  const command = (<u32>request) & 3;
   const mfn = request >> 12;
   if (command == MMU_MACHPHYS_UPDATE) {
     if (!allocatedFrame(mfn)) return -EINVAL;
@@ -111,7 +103,7 @@ export function updateOne(cpu: usize, request: u64, value: u64): i32 {
   }
   const record = usedFrame(mfn);
   if (!record) return -EINVAL;
-  const pointer = frameHost(mfn) + (<usize>request & 0xff8);
+  const pointer = frameHost(mfn) + ((<usize>request) & 0xff8);
   const level = typeOf(record);
   if (level >= <u32>TYPE_L1 && level <= <u32>TYPE_L4 && isTable(record, level)) {
     return changeEntry(cpu, pointer, value, level, command == MMU_PT_UPDATE_PRESERVE_AD);
@@ -158,15 +150,15 @@ export function mmuUpdate(cpu: usize, requests: u64, countWord: u32, done: u64, 
 /** Pointer to the last-level entry that maps `va` in the kernel's tables, 0 = there is no last-level table. */
 export function lastLevelEntry(cpu: usize, va: u64): usize {
   let table = frameHost(load<u64>(cpu, VCPU_CR3_KERNEL) >> 12);
-  const slot = <u32>(va >> 39) & 511;
+  const slot = (<u32>(va >> 39)) & 511;
   if (slot >= <u32>HYPERVISOR_FIRST_L4_SLOT && slot <= <u32>HYPERVISOR_LAST_L4_SLOT) return 0;
   for (let shift: u64 = 39; shift > 12; shift -= 9) {
     if (!table) return 0;
-    const entry = atomic.load<u64>(table + ((<usize>(va >> shift) & 511) << 3));
+    const entry = atomic.load<u64>(table + (((<usize>(va >> shift)) & 511) << 3));
     if (!(entry & PTE_PRESENT)) return 0;
     table = frameHost((entry & PTE_FRAME) >> 12);
   }
-  return table ? table + ((<usize>(va >> 12) & 511) << 3) : 0;
+  return table ? table + (((<usize>(va >> 12)) & 511) << 3) : 0;
 }
 
 /** (va, entry, flags): replaces the entry that maps `va` in the current kernel tables. */
@@ -180,7 +172,7 @@ export function updateVaMapping(cpu: usize, va: u64, entry: u64, flags: u64): i6
   }
   unlockMemory();
   // The flush is done whatever came of the change, as a guest may rely on it.
-  const kind = <u32>flags & 3;
+  const kind = (<u32>flags) & 3;
   const target = flags & ~(<u64>3);
   if (kind == UVMF_TLB_FLUSH || kind == UVMF_INVLPG) {
     let mask: u32 = 0;
@@ -210,7 +202,7 @@ export function readVcpuMask(cpu: usize, va: u64): i64 {
  * has changed since the CPU read it.
  */
 export function onPageTableStore(cpu: usize, machineAddress: u64, oldValue: u64, newValue: u64): i32 {
-  if (!(load<u64>(DOMAIN_VM_ASSIST) & (<u64>1 << VMASST_TYPE_writable_pagetables))) return 0;
+  if (!(load<u64>(DOMAIN_VM_ASSIST) & ((<u64>1) << VMASST_TYPE_writable_pagetables))) return 0;
   const mfn = machineAddress >> 12;
   lockMemory(cpu);
   const outcome = storeDirectly(cpu, mfn, machineAddress, oldValue, newValue);
@@ -225,7 +217,7 @@ function storeDirectly(cpu: usize, mfn: u64, machineAddress: u64, oldValue: u64,
   if (newValue & PTE_PRESENT) {
     if (takeEntry(cpu, newValue, TYPE_L1)) return 0;
   }
-  const pointer = frameHost(mfn) + (<usize>machineAddress & 0xff8);
+  const pointer = frameHost(mfn) + ((<usize>machineAddress) & 0xff8);
   if (atomic.cmpxchg<u64>(pointer, oldValue, newValue) != oldValue) {
     dropEntry(cpu, newValue, TYPE_L1);
     return 2;

@@ -146,7 +146,7 @@ export function onPrivileged(cpu: usize, op: usize): i32 {
 function portsAllowed(cpu: usize): bool {
   let level: u32 = 3;
   if (!load<u32>(cpu, VCPU_USER_MODE)) {
-    level = load<u64>(DOMAIN_VM_ASSIST) & (<u64>1 << VMASST_TYPE_architectural_iopl) ? 0 : 1;
+    level = load<u64>(DOMAIN_VM_ASSIST) & ((<u64>1) << VMASST_TYPE_architectural_iopl) ? 0 : 1;
   }
   return load<u32>(cpu, PV_IOPL) >= level;
 }
@@ -162,7 +162,7 @@ function portValue(cpu: usize, port: u32, size: u32): u32 {
 }
 
 function portOf(cpu: usize, op: usize, inDx: bool): u32 {
-  return inDx ? <u32>load<u16>(cpu, VCPU_RDX) : <u32>load<u64>(op, OP_IMMEDIATE) & 0xff;
+  return inDx ? <u32>load<u16>(cpu, VCPU_RDX) : (<u32>load<u64>(op, OP_IMMEDIATE)) & 0xff;
 }
 
 function portIn(cpu: usize, op: usize, inDx: bool): i32 {
@@ -257,7 +257,7 @@ function isMachineCheck(msr: u32): bool {
 
 function writeMsr(cpu: usize): i32 {
   const msr = load<u32>(cpu, VCPU_RCX);
-  const value = (<u64>load<u32>(cpu, VCPU_RDX) << 32) | <u64>load<u32>(cpu, VCPU_RAX);
+  const value = ((<u64>load<u32>(cpu, VCPU_RDX)) << 32) | (<u64>load<u32>(cpu, VCPU_RAX));
   switch (msr) {
     case MSR_FS_BASE:
     case MSR_GS_BASE:

@@ -131,13 +131,13 @@ function watchdog(id: u32, seconds: u32): i64 {
   if (id == 0) {
     if (!seconds) return -EINVAL;
     for (let n: u32 = 0; n < 2; n++) {
-      if (load<i64>(DOMAIN_WATCHDOGS + (<usize>n << 3))) continue;
-      store<i64>(DOMAIN_WATCHDOGS + (<usize>n << 3), now() + <i64>seconds * 1000000000);
+      if (load<i64>(DOMAIN_WATCHDOGS + ((<usize>n) << 3))) continue;
+      store<i64>(DOMAIN_WATCHDOGS + ((<usize>n) << 3), now() + <i64>seconds * 1000000000);
       return n + 1;
     }
     return -EEXIST;
   }
-  const slot: usize = DOMAIN_WATCHDOGS + (<usize>(id - 1) << 3);
+  const slot: usize = DOMAIN_WATCHDOGS + ((<usize>(id - 1)) << 3);
   if (seconds && !load<i64>(slot)) return -EINVAL;
   store<i64>(slot, seconds ? now() + <i64>seconds * 1000000000 : 0);
   return 0;

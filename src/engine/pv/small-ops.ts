@@ -12,15 +12,7 @@
  * @xen partial HYPERVISOR_physdev_op "set_iopl, set_iobitmap; the rest -ENOSYS: there are no physical devices"
  * @xen partial HYPERVISOR_console_io "refused with EPERM as release builds of Xen do, unless the machine is verbose: then writes go to the hypervisor's log"
  */
-import {
-  PAGE_BYTES,
-  VCPU_CR0,
-  VCPU_DR,
-  VCPU_FS_BASE,
-  VCPU_GS_BASE,
-  VCPU_ID,
-  VCPU_INACTIVE_GS_BASE,
-} from '../cpu/layout';
+import { PAGE_BYTES, VCPU_CR0, VCPU_DR, VCPU_FS_BASE, VCPU_GS_BASE, VCPU_ID, VCPU_INACTIVE_GS_BASE } from '../cpu/layout';
 import { updateStepping } from '../cpu/flags';
 import { copyFromGuest, copyToGuest } from '../cpu/memory';
 import { isCanonical } from '../cpu/tlb';
@@ -209,7 +201,7 @@ export function stackSwitch(cpu: usize, selector: u32, stack: u64): i64 {
 export function setSegmentBase(cpu: usize, which: u32, base: u64): i64 {
   if (which == SEGBASE_GS_USER_SEL) {
     const kernelBase = load<u64>(cpu, VCPU_GS_BASE);
-    const selector = <u32>base & 0xffff;
+    const selector = (<u32>base) & 0xffff;
     // The user's GS is the inactive one while the kernel runs. A selector that cannot be loaded becomes null.
     if (loadSelector(cpu, 5, selector ? selector | 3 : 0)) loadSelector(cpu, 5, 0);
     store<u64>(cpu, load<u64>(cpu, VCPU_GS_BASE), VCPU_INACTIVE_GS_BASE);
@@ -256,7 +248,7 @@ export function setDebugRegister(cpu: usize, register: u32, value: u64): i64 {
   } else {
     return -ENODEV;
   }
-  store<u64>(cpu + VCPU_DR + (<usize>register << 3), value);
+  store<u64>(cpu + VCPU_DR + ((<usize>register) << 3), value);
   if (register == 7) updateStepping(cpu);
   return 0;
 }
@@ -264,7 +256,7 @@ export function setDebugRegister(cpu: usize, register: u32, value: u64): i64 {
 export function getDebugRegister(cpu: usize, register: u32): i64 {
   if (register == 4 || register == 5) register += 2;
   if (register > 7) return -ENODEV;
-  return load<i64>(cpu + VCPU_DR + (<usize>register << 3));
+  return load<i64>(cpu + VCPU_DR + ((<usize>register) << 3));
 }
 
 /** (command, argument) */
@@ -328,21 +320,21 @@ function features(): u32 {
     (1 << XENFEAT_gnttab_map_avail_bits) |
     (1 << XENFEAT_memory_op_vnode_supported) |
     (1 << XENFEAT_direct_mapped);
-  if (load<u64>(DOMAIN_VM_ASSIST) & (<u64>1 << VMASST_TYPE_pae_extended_cr3)) bits |= 1 << XENFEAT_pae_pgdir_above_4gb;
+  if (load<u64>(DOMAIN_VM_ASSIST) & ((<u64>1) << VMASST_TYPE_pae_extended_cr3)) bits |= 1 << XENFEAT_pae_pgdir_above_4gb;
   return bits;
 }
 
 /** (enable or disable, type) */
 export function vmAssist(command: u32, type: u32): i64 {
   const known: u64 =
-    (<u64>1 << VMASST_TYPE_4gb_segments) |
-    (<u64>1 << VMASST_TYPE_writable_pagetables) |
-    (<u64>1 << VMASST_TYPE_pae_extended_cr3) |
-    (<u64>1 << VMASST_TYPE_architectural_iopl) |
-    (<u64>1 << VMASST_TYPE_runstate_update_flag) |
-    (<u64>1 << VMASST_TYPE_m2p_strict);
+    ((<u64>1) << VMASST_TYPE_4gb_segments) |
+    ((<u64>1) << VMASST_TYPE_writable_pagetables) |
+    ((<u64>1) << VMASST_TYPE_pae_extended_cr3) |
+    ((<u64>1) << VMASST_TYPE_architectural_iopl) |
+    ((<u64>1) << VMASST_TYPE_runstate_update_flag) |
+    ((<u64>1) << VMASST_TYPE_m2p_strict);
   if (type > 63 || !((known >> type) & 1)) return -EINVAL;
-  const bit = <u64>1 << type;
+  const bit = (<u64>1) << type;
   if (command == VMASST_CMD_enable) atomic.or<u64>(DOMAIN_VM_ASSIST, bit);
   else if (command == VMASST_CMD_disable) atomic.and<u64>(DOMAIN_VM_ASSIST, ~bit);
   else return -ENOSYS;

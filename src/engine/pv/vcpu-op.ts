@@ -2,13 +2,7 @@
  * vcpu_op: bringing vCPUs up and down, their timers, run states and where their vcpu_info lives.
  * @xen full HYPERVISOR_vcpu_op
  */
-import {
-  EXIT_OFFLINE,
-  PAGE_BYTES,
-  REQUEST_LEAVE,
-  VCPU_ID,
-  VCPU_REQUEST,
-} from '../cpu/layout';
+import { EXIT_OFFLINE, PAGE_BYTES, REQUEST_LEAVE, VCPU_ID, VCPU_REQUEST } from '../cpu/layout';
 import { frameHost } from '../cpu/frames';
 import { copyFromGuest, copyToGuest } from '../cpu/memory';
 import { ringDoorbell } from '../cpu/tlb';
@@ -135,7 +129,7 @@ function initialise(cpu: usize, target: usize, argument: u64): i64 {
 function up(target: usize): i64 {
   if (!load<u32>(target, PV_INITIALISED)) return -EINVAL;
   if (atomic.xchg<u32>(target, 1, PV_ONLINE)) return 0;
-  atomic.or<u32>(DOMAIN_VCPUS_WANTED, <u32>1 << load<u32>(target, VCPU_ID));
+  atomic.or<u32>(DOMAIN_VCPUS_WANTED, (<u32>1) << load<u32>(target, VCPU_ID));
   ringDoorbell(target);
   ringDom0();
   return 0;

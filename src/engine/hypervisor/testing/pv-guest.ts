@@ -31,15 +31,7 @@ import {
   VCPU_SELECTORS,
   VCPU_USER_MODE,
 } from '../../cpu/layout.ts';
-import {
-  DOMAIN_CONTEXT,
-  PV_ONLINE,
-  PV_VCPU_INFO,
-  REFERENCES_COUNT,
-  TYPE_COUNT,
-  TYPE_L4,
-  TYPE_SHIFT,
-} from '../../pv/layout.ts';
+import { DOMAIN_CONTEXT, PV_ONLINE, PV_VCPU_INFO, REFERENCES_COUNT, TYPE_COUNT, TYPE_L4, TYPE_SHIFT } from '../../pv/layout.ts';
 import {
   FLAT_KERNEL_CS,
   FLAT_KERNEL_SS,
