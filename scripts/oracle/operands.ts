@@ -1,7 +1,7 @@
 /** Registers, addresses and immediates for one encoding of a form, and where its memory operand lies. */
 import { CODE_ADDRESS, D0, D1, FS_BASE, GS_BASE, GUARD, RO } from '../../src/engine/cpu/testing/address-map.ts';
 import { type Form, isString, letterIn, operandsOf, regOperand, rmOperand } from '../../src/engine/cpu/testing/forms.ts';
-import { RBP, RSP } from '../../src/engine/cpu/testing/machine-state.ts';
+import { FX_BYTES, RBP, RSP } from '../../src/engine/cpu/testing/machine-state.ts';
 import type { Random } from '../../src/engine/cpu/testing/random.ts';
 import type { Row } from '../../src/engine/cpu/table/row.ts';
 import { type Address, type Choice, HIGH_BYTE, type Segment, encodedDisplacement } from './encode.ts';
@@ -60,7 +60,9 @@ export const FAULT_PLACES: readonly Place[] = ['missing', 'crossing-missing', 'r
 
 /** Linear address of an operand of `bytes` bytes. `align` aligns places inside a page. */
 export function placeAddress(place: Place, bytes: number, align: number, random: Random): bigint {
-  const partly = 1 + random.below(Math.max(1, bytes - 1));
+  let partly = 1 + random.below(Math.max(1, bytes - 1));
+  // An FXSAVE image is checked for alignment before anything else.
+  if (bytes === FX_BYTES && !random.oneIn(4)) partly = Math.max(16, partly & -16);
   switch (place) {
     case 'inside':
       return BigInt((D0 + 0x800 + random.below(0x300)) & -align);
