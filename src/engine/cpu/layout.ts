@@ -57,7 +57,7 @@ export const CONTROL_PV = 0x1000;
 
 /** First vCPU block; block n is at VCPU_BLOCKS + n * VCPU_BLOCK_BYTES. */
 export const VCPU_BLOCKS = 0x200000;
-export const VCPU_BLOCK_BYTES = 0x80000;
+export const VCPU_BLOCK_BYTES = 0x100000;
 export const MAX_VCPUS = 32;
 
 // ---- a vCPU block -----------------------------------------------------------------------------------------------------
@@ -112,6 +112,15 @@ export const CC_LOGIC = 3;
 export const CC_INC = 4;
 /** R = A - 1; CF is bit 0 of VCPU_CC_B */
 export const CC_DEC = 5;
+/** R = A + B + carry and R = A - B - borrow; the carry that came in follows from the three. */
+export const CC_ADC = 6;
+export const CC_SBB = 7;
+/** R is the low part of the signed product A * B; CF = OF = it does not hold the product. */
+export const CC_IMUL = 8;
+/** R is the low part of a product; CF = OF = bit 0 of VCPU_CC_B */
+export const CC_MUL = 9;
+/** R is A shifted left; CF is bit 0 of VCPU_CC_B, OF = CF differs from R's sign */
+export const CC_SHL = 10;
 
 /** u32: 0 = kernel mode, 1 = user mode. */
 export const VCPU_USER_MODE = 0x130;
@@ -192,6 +201,8 @@ export const STORE_PAGE_TABLE = 3;
 export const VCPU_STORE_HOST = 0x238;
 /** u32: host pointer of the second page's first byte, 0 = the store does not cross. */
 export const VCPU_STORE_HOST2 = 0x23c;
+/** u32: data breakpoints (bit n = DRn) that the instruction under way has hit. */
+export const VCPU_WATCH_HITS = 0x51c;
 /** 64 bytes, 16-aligned: data of an access that crosses a page or needs a slow store. */
 export const VCPU_BOUNCE = 0x240;
 
@@ -224,6 +235,9 @@ export const VCPU_FDP = 0x490;
 export const VCPU_MXCSR = 0x498;
 /** Softfloat scratch: u32 exception flags raised by the operation under way. */
 export const VCPU_SOFTFLOAT_FLAGS = 0x49c;
+/** u32 each: first free byte of the region arena (offset in the block); number of times all regions were forgotten. */
+export const VCPU_REGION_NEXT = 0x4a0;
+export const VCPU_REGION_GENERATION = 0x4a4;
 
 // 0x500: blocks and arena (cpu/blocks.ts).
 export const VCPU_ARENA = 0x500;
@@ -267,7 +281,24 @@ export const BLOCK_HASH_ENTRIES = 32768;
 /** Hash of frames that hold decoded code: u32 head of the list of their blocks. */
 export const VCPU_FRAME_HASH = 0x42000;
 export const FRAME_HASH_ENTRIES = 16384;
-// 0x52000..0x80000 free (translator).
+/** Hashes of u32 heads: translated regions by the host address of their entry, and by the frames they were made from. */
+export const VCPU_REGION_HASH = 0x52000;
+export const VCPU_REGION_FRAMES = 0x56000;
+export const REGION_HASH_ENTRIES = 4096;
+/** Records of regions, and the operations that regions hand to handlers; ends with the block (cpu/regions.ts). */
+export const VCPU_REGION_ARENA = 0x5a000;
+
+// A region: u32 next in its hash bucket, u32 host address of the entry, u32 function-table index (0 = dead), u32 frame index.
+export const REGION_NEXT = 0;
+export const REGION_KEY = 4;
+export const REGION_TABLE_INDEX = 8;
+export const REGION_FRAME = 12;
+export const REGION_RECORD_BYTES = 16;
+// A frame it was made from: u32 next in its bucket, u32 frame index, u32 record.
+export const REGION_NODE_NEXT = 0;
+export const REGION_NODE_FRAME = 4;
+export const REGION_NODE_RECORD = 8;
+export const REGION_NODE_BYTES = 16;
 
 // ---- requests ---------------------------------------------------------------------------------------------------------
 export const REQUEST_EVENT = 1;
@@ -306,6 +337,8 @@ export const EXIT = 3;
 export const TRAP = 4;
 /** The instruction must run again from its start (a compare-exchange under it lost a race). */
 export const RETRY = 5;
+/** Of a translated region only: the interpreter is to execute the one instruction at VCPU_RIP. */
+export const REDO = 7;
 
 // ---- a decoded operation ------------------------------------------------------------------------------------------------
 export const OP_BYTES = 32;

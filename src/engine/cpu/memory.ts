@@ -22,6 +22,7 @@ import {
   TLB_WRITE,
   VCPU_BOUNCE,
   VCPU_IN_GUEST,
+  VCPU_STEPPING,
   VCPU_STORE_ADDRESS,
   VCPU_STORE_BYTES,
   VCPU_STORE_HOST,
@@ -33,6 +34,7 @@ import { frameRecordOf, isFrame, machineAddressOf } from './frames';
 import { dropCode } from './code-marks';
 import { pageTableStore } from './host';
 import { raisePageFault } from './fault';
+import { noteAccess } from './watch';
 
 const PAGE_MASK: u64 = ~(<u64>(PAGE_BYTES - 1));
 /** Where in the bounce buffer the word of a page-table store is kept as it was read. */
@@ -48,6 +50,7 @@ export function readable(cpu: usize, va: u64, bytes: u32): usize {
 }
 
 export function readableSlow(cpu: usize, va: u64, bytes: u32): usize {
+  if (load<u32>(cpu, VCPU_STEPPING)) noteAccess(cpu, va, bytes, false);
   const last = va + <u64>(bytes - 1);
   if (((va ^ last) & PAGE_MASK) == 0) return fillTlb(cpu, va, ACCESS_READ);
   const first = translateRead(cpu, va);
@@ -83,6 +86,7 @@ export function beginUpdate(cpu: usize, va: u64, bytes: u32): usize {
 }
 
 export function beginStoreSlow(cpu: usize, va: u64, bytes: u32): usize {
+  if (load<u32>(cpu, VCPU_STEPPING)) noteAccess(cpu, va, bytes, true);
   const last = va + <u64>(bytes - 1);
   if (((va ^ last) & PAGE_MASK) != 0) return beginCrossingStore(cpu, va, bytes, last);
   let host = fillTlb(cpu, va, ACCESS_WRITE);

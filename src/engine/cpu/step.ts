@@ -21,6 +21,7 @@ import {
   VCPU_RFLAGS,
   VCPU_RIP,
   VCPU_STEP_BLOCK,
+  VCPU_WATCH_HITS,
   VECTOR_DB,
   VECTOR_GP,
 } from './layout';
@@ -30,6 +31,7 @@ import { decodeFailed, decodeUpTo } from './decode-block';
 import { TF, updateStepping } from './flags';
 import { raise, settleFault } from './fault';
 import { translateExecute } from './tlb';
+import { takeWatchHits } from './watch';
 import { OP_IMMEDIATE, VCPU_EA } from './layout';
 
 const DR6_SINGLE_STEP: u64 = 1 << 14;
@@ -44,6 +46,7 @@ export function stepInstruction(cpu: usize): i32 {
   if (instructionBreakpoint(cpu, rip)) return raise(cpu, VECTOR_DB, 0);
   store<u64>(cpu, load<u64>(cpu, VCPU_RFLAGS) & ~RF, VCPU_RFLAGS);
   const trapAfter = (load<u32>(cpu, VCPU_RFLAGS) & TF) != 0;
+  store<u32>(cpu, 0, VCPU_WATCH_HITS);
   const host = translateExecute(cpu, rip);
   if (!host) return FAULT;
   store<u64>(cpu, rip & ~(<u64>(PAGE_BYTES - 1)), VCPU_PAGE);
@@ -71,8 +74,9 @@ export function stepInstruction(cpu: usize): i32 {
     return status;
   }
   // A repeated string instruction that is not done yet traps after each turn, as hardware does after each iteration.
-  if (!trapAfter) return NEXT;
-  store<u64>(cpu + VCPU_DR + 6 * 8, load<u64>(cpu + VCPU_DR + 6 * 8) | DR6_SINGLE_STEP);
+  const watched = takeWatchHits(cpu);
+  if (!trapAfter && !watched) return NEXT;
+  if (trapAfter) store<u64>(cpu + VCPU_DR + 6 * 8, load<u64>(cpu + VCPU_DR + 6 * 8) | DR6_SINGLE_STEP);
   raise(cpu, VECTOR_DB, 0);
   return FAULT;
 }

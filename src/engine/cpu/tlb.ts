@@ -42,6 +42,7 @@ import {
   VCPU_JUMP_KERNEL,
   VCPU_JUMP_USER,
   VCPU_REQUEST,
+  VCPU_STEPPING,
   VCPU_TLB,
   VCPU_TLB_KERNEL,
   VCPU_TLB_MISSES,
@@ -52,6 +53,7 @@ import {
 } from './layout';
 import { NOT_CANONICAL, raise, raisePageFault } from './fault';
 import { frameHost, frameIsMarked, frameRecordOf } from './frames';
+import { watchesPage } from './watch';
 
 export const ACCESS_READ: u32 = 0;
 export const ACCESS_WRITE: u32 = 1;
@@ -210,6 +212,11 @@ export function fillTlb(cpu: usize, va: u64, access: u32): usize {
     // Order matters: whoever marks the frame sets the mark first and looks at WRITE_CACHED second.
     if (frameIsMarked(record)) bits = TLB_SLOW_WRITE;
     else writeTag = page;
+  }
+  // Watched pages are translated anew for each access, which memory.ts then reports.
+  if (load<u32>(cpu, VCPU_STEPPING) && access != ACCESS_EXECUTE && watchesPage(cpu, va)) {
+    memory.fill(entry, 0xff, TLB_ENTRY_BYTES);
+    return host + (<usize>va & (PAGE_BYTES - 1));
   }
   store<u64>(entry, page, TLB_READ);
   store<u64>(entry, writeTag, TLB_WRITE);

@@ -15,7 +15,7 @@
 import { PAGE_BYTES, VCPU_CR0, VCPU_DR, VCPU_FS_BASE, VCPU_GS_BASE, VCPU_ID, VCPU_INACTIVE_GS_BASE } from '../cpu/layout';
 import { updateStepping } from '../cpu/flags';
 import { copyFromGuest, copyToGuest } from '../cpu/memory';
-import { isCanonical } from '../cpu/tlb';
+import { flushTlb, isCanonical } from '../cpu/tlb';
 import { EFAULT, EINVAL, ENODEV, ENOSYS, EPERM } from '../abi/errno';
 import {
   CALLBACKF_mask_events,
@@ -250,6 +250,8 @@ export function setDebugRegister(cpu: usize, register: u32, value: u64): i64 {
   }
   store<u64>(cpu + VCPU_DR + ((<usize>register) << 3), value);
   if (register == 7) updateStepping(cpu);
+  // Watched pages may have no fast translations.
+  if (register < 4 || register == 7) flushTlb(cpu);
   return 0;
 }
 
