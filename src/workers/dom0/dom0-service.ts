@@ -36,8 +36,16 @@ export class Dom0Service implements Dom0 {
     }
   }
 
+  /** Resolves when what the command changed in files is durable. */
   async exec(command: string, options: { stdin?: string; timeoutMs?: number } = {}): Promise<ExecResult> {
-    return (await this._system()).executor.exec(command, options);
+    const { executor, files } = await this._system();
+    const result = await executor.exec(command, options);
+    try {
+      await files.flush();
+    } catch (error) {
+      return { ...result, stderr: `${result.stderr}files: changes could not be stored: ${messageOf(error)}\n` };
+    }
+    return result;
   }
 
   async readFile(path: string): Promise<Uint8Array> {

@@ -25,6 +25,7 @@ import { ConsoleDaemon } from './console-daemon.ts';
 import { mountGeneratedFiles, plantDefaultFiles } from './default-files.ts';
 import { Executor } from './executor.ts';
 import type { CreateMachine, Machine } from './machine-interface.ts';
+import { listFiles } from './programs/list-files.ts';
 import { pager } from './programs/pager.ts';
 import { screenEditor } from './programs/screen-editor.ts';
 import { HostName, systemPrograms } from './programs/system.ts';
@@ -114,6 +115,7 @@ export class Dom0System {
       xmCommand(services, 'xm'),
       xmCommand(services, 'xl'),
       ...xenstoreTools(tools, clock),
+      listFiles(files, clock),
       pager(files, 'more'),
       pager(files, 'less'),
       ...['edit', 'nano', 'vi'].map((name) => screenEditor(files, name)),
