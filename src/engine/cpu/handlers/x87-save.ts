@@ -183,6 +183,8 @@ export function frstor(cpu: usize, op: usize): i32 {
 
 /** What FXSAVE writes and FXRSTOR reads: header, 8 x87 registers, 16 XMM registers. The last 96 of the 512 bytes are left alone. */
 const AREA_BYTES: u64 = 416;
+/** The whole image must be accessible all the same. */
+const IMAGE_BYTES: u64 = 512;
 /** It is copied in pieces, since a store reaches 64 bytes at most. */
 const PIECE_BYTES: u64 = 32;
 const FXSAVE_FSW = 2;
@@ -212,7 +214,7 @@ export function fxsave(cpu: usize, op: usize): i32 {
   if (x87Off(cpu)) return FAULT;
   const va = effectiveAddress(cpu, op);
   if (va & 15) return generalProtection(cpu);
-  if (!areWritable(cpu, va, <u32>AREA_BYTES)) return FAULT;
+  if (!areWritable(cpu, va, <u32>IMAGE_BYTES)) return FAULT;
   for (let offset: u64 = 0; offset < AREA_BYTES; offset += PIECE_BYTES) {
     const to = beginStore(cpu, va + offset, <u32>PIECE_BYTES);
     if (!to) return FAULT;
@@ -240,7 +242,7 @@ export function fxrstor(cpu: usize, op: usize): i32 {
   if (x87Off(cpu)) return FAULT;
   const va = effectiveAddress(cpu, op);
   if (va & 15) return generalProtection(cpu);
-  if (!areReadable(cpu, va, <u32>AREA_BYTES)) return FAULT;
+  if (!areReadable(cpu, va, <u32>IMAGE_BYTES)) return FAULT;
   let from = readable(cpu, va, <u32>PIECE_BYTES);
   if (!from) return FAULT;
   const mxcsr = load<u32>(from, FXSAVE_MXCSR);
