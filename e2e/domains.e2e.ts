@@ -46,7 +46,7 @@ test('the page’s buttons create, show, pause, resume and destroy a domain', as
   const card = page.getByRole('listitem').filter({ has: page.getByRole('heading', { name: 'demo', exact: true }) });
   await expect(card).toBeVisible({ timeout: 60_000 });
   await expect(page.getByRole('tab', { name: 'demo' })).toHaveAttribute('aria-selected', 'true');
-  await machine.waitFor('demo', 'Linux version', BOOT_MS);
+  await machine.waitFor('demo', 'Calibrating delay loop', BOOT_MS);
 
   await card.getByRole('button', { name: 'Pause demo' }).click();
   await expect(card.getByText('paused')).toBeVisible();
