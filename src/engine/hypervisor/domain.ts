@@ -62,6 +62,7 @@ import {
 } from './control.ts';
 import { DomainChannels } from './channels.ts';
 import { crashReport } from './crash-report.ts';
+import { GrantMap } from './grant-map.ts';
 import { instantiateCore, type CoreExports } from './core.ts';
 import {
   createMemory,
@@ -94,6 +95,8 @@ export class Domain {
   readonly plan: DomainMemoryPlan;
   readonly memory: WebAssembly.Memory;
   readonly channels: DomainChannels;
+  /** Pages of the guest that domain 0's back ends use. */
+  readonly grants: GrantMap;
   private readonly core: CoreExports;
   private readonly words: Int32Array;
   private readonly view: DataView;
@@ -136,6 +139,7 @@ export class Domain {
     }
     this.setWord(DOMAIN_PAUSED, 1);
     this.channels = new DomainChannels(this.core, this.memory, domid);
+    this.grants = new GrantMap(this.core, this.memory, this.plan);
   }
 
   private random32(): number {

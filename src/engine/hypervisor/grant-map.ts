@@ -1,0 +1,143 @@
+/**
+ * Grants of one guest as domain 0 uses them: a page the guest has permitted is mapped, read or written, and given back. What is
+ * mapped, how often and with what right is kept here, outside the guest's memory; of the guest's table only the entry itself is
+ * believed, once, at the moment of the mapping.
+ *
+ * Entry, version 1: u16 flags [GST, reading and writing by us], u16 domid [GST], u32 frame [GST]. Flags and domid are read as
+ * one word and the use is noted in it by compare-exchange, so a guest that takes the permission back at the same time either
+ * comes first, or finds the entry in use. The frame may not change while it is.
+ * @see xen/include/public/grant_table.h
+ */
+import { PAGE_BYTES } from '../cpu/layout.ts';
+import { DOMAIN_GRANT_FRAMES } from '../pv/layout.ts';
+import {
+  GNTST_okay,
+  GRANT_ENTRIES_PER_FRAME,
+  GRANT_ENTRY_V1_BYTES,
+  GTF_permit_access,
+  GTF_reading,
+  GTF_readonly,
+  GTF_type_mask,
+  GTF_writing,
+} from '../abi/grant-table.ts';
+import type { CoreExports } from './core.ts';
+import { GRANT_FRAMES_MAX, XEN_FRAMES, type DomainMemoryPlan } from './domain-memory.ts';
+
+/** A page of a guest in use by domain 0. Live and shared with the hostile guest. */
+export interface GrantedPage {
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  /** To be called after storing to the page: code decoded from it is dropped, and the store is seen by whoever copies the guest. */
+  written(offset: number, bytes: number): void;
+  /** Ends the use; the page must not be touched afterwards. A second call has no effect. */
+  unmap(): void;
+}
+
+export interface GrantMapper {
+  /** The page behind a grant reference (guest-controlled), or undefined when the guest has not permitted that. */
+  map(gref: number, writable: boolean): GrantedPage | undefined;
+}
+
+interface Uses {
+  readers: number;
+  writers: number;
+}
+
+/** First frame of the domain's frames that the grant table takes: the one behind shared_info. */
+const TABLE_FIRST_FRAME = 1;
+/** The domain that maps: the one this code runs for. */
+const DOM0 = 0;
+/** Tries against a guest that changes the entry all the time. */
+const ATTEMPTS = 8;
+
+export class GrantMap implements GrantMapper {
+  private readonly words: Int32Array;
+  private readonly table: number;
+  private readonly uses = new Map<number, Uses>();
+  private readonly live = new Set<GrantedPage>();
+
+  constructor(
+    private readonly core: Pick<CoreExports, 'pvTakeGranted' | 'pvDropGranted' | 'pvFrameWritten'>,
+    private readonly memory: WebAssembly.Memory,
+    private readonly plan: DomainMemoryPlan,
+  ) {
+    this.words = new Int32Array(memory.buffer);
+    this.table = (plan.framesBase + TABLE_FIRST_FRAME * PAGE_BYTES) / 4;
+  }
+
+  /** Pages mapped now. */
+  get mapped(): number {
+    return this.live.size;
+  }
+
+  map(gref: number, writable: boolean): GrantedPage | undefined {
+    const frames = Math.min(Atomics.load(this.words, DOMAIN_GRANT_FRAMES / 4) >>> 0, GRANT_FRAMES_MAX);
+    if (!Number.isInteger(gref) || gref < 0 || gref >= frames * GRANT_ENTRIES_PER_FRAME) return undefined;
+    const at = this.table + (gref * GRANT_ENTRY_V1_BYTES) / 4;
+    if (!this.noteUse(at, writable)) return undefined;
+    const mfn = Atomics.load(this.words, at + 1) >>> 0;
+    const frame = mfn - this.plan.firstMfn;
+    const isRam = frame >= XEN_FRAMES && frame < this.plan.frameCount;
+    if (!isRam || this.core.pvTakeGranted(mfn, Number(writable)) !== GNTST_okay) {
+      this.dropUse(gref, at);
+      return undefined;
+    }
+    const uses = this.uses.get(gref) ?? { readers: 0, writers: 0 };
+    if (writable) uses.writers += 1;
+    else uses.readers += 1;
+    this.uses.set(gref, uses);
+    return this.page(gref, at, mfn, frame, writable);
+  }
+
+  /** Ends every use: the domain is about to go. */
+  unmapAll(): void {
+    for (const page of [...this.live]) page.unmap();
+  }
+
+  private page(gref: number, at: number, mfn: number, frame: number, writable: boolean): GrantedPage {
+    const { core, live, memory } = this;
+    const offset = this.plan.framesBase + frame * PAGE_BYTES;
+    const page: GrantedPage = {
+      bytes: new Uint8Array(memory.buffer, offset, PAGE_BYTES),
+      get words() {
+        return new Int32Array(memory.buffer, offset, PAGE_BYTES / 4);
+      },
+      written: (start, bytes) => {
+        if (bytes > 0) core.pvFrameWritten(mfn, start, bytes);
+      },
+      unmap: () => {
+        if (!live.delete(page)) return;
+        // The guest may make it a page table as soon as the entry is free: the frame is let go first.
+        core.pvDropGranted(mfn, Number(writable));
+        const uses = this.uses.get(gref);
+        if (uses !== undefined) {
+          if (writable) uses.writers -= 1;
+          else uses.readers -= 1;
+        }
+        this.dropUse(gref, at);
+      },
+    };
+    live.add(page);
+    return page;
+  }
+
+  /** Sets reading (and writing) in an entry that permits it. */
+  private noteUse(at: number, writable: boolean): boolean {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const word = Atomics.load(this.words, at);
+      if ((word & GTF_type_mask) !== GTF_permit_access || word >>> 16 !== DOM0) return false;
+      if (writable && (word & GTF_readonly) !== 0) return false;
+      const used = word | GTF_reading | (writable ? GTF_writing : 0);
+      if (Atomics.compareExchange(this.words, at, word, used) === word) return true;
+    }
+    return false;
+  }
+
+  /** Clears in the entry what no use that is left needs. */
+  private dropUse(gref: number, at: number): void {
+    const { readers = 0, writers = 0 } = this.uses.get(gref) ?? {};
+    if (writers > 0) return;
+    if (readers === 0) this.uses.delete(gref);
+    Atomics.and(this.words, at, ~(GTF_writing | (readers === 0 ? GTF_reading : 0)));
+  }
+}
