@@ -122,8 +122,8 @@ on_crash = 'preserve'
 `;
 
 const MESSAGE_OF_THE_DAY = `
-This is domain 0. Begin with  xm create -c demo  and leave the guest's console with Ctrl-].
-Type  help  for what there is, and  xm help  for what can be done with domains.
+This is domain 0. Start a guest with  xm create -c demo
+and leave its console with Ctrl-]. There is  help  and  xm help.
 
 `;
 

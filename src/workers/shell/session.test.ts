@@ -50,6 +50,11 @@ const PROGRAMS = [
     await sleep(clock, 60_000, io.cancellation);
     return 0;
   }),
+  program('draw', (_words, io) => {
+    io.progress('Fetching 100 %');
+    io.terminal?.write('drawn\r\n');
+    return Promise.resolve(0);
+  }),
   program('raw', async (_words, io) => {
     for (;;) {
       const keys = await io.terminal?.read();
@@ -232,6 +237,11 @@ describe('programs of dom0', { timeout: 30_000 }, () => {
     await shows('[97 3]');
     type('\x1d');
     expect(await run('echo back')).toEqual(['back']);
+  });
+
+  it('wipe their progress before they print or draw', async () => {
+    await run('draw');
+    expect(screen.lines.slice(-2)).toEqual(['drawn', PROMPT.trimEnd()]);
   });
 
   it('leave keys typed after them to the shell', async () => {

@@ -189,7 +189,7 @@ export class ShellSession {
       return;
     }
     const cancellation = new CancellationSource();
-    const lent = new LentTerminal(this._terminal);
+    const lent = new LentTerminal(this._terminal, () => this._endProgress());
     this._terminal.onInterrupt = () => cancellation.cancel();
     try {
       this._status = await program.run(words, this._programIo(lent, stdin, cancellation));

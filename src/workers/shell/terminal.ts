@@ -1,5 +1,6 @@
 /**
- * One terminal of dom0: keystrokes in, output out. Input waits until somebody reads it. While a program runs that does not read, ^C calls it off.
+ * One terminal of dom0: keystrokes in, output out. Input waits until somebody reads it. While a program runs that does not
+ * read, ^C calls it off.
  */
 import { decodeUtf8, encodeUtf8 } from '../../engine/storage/utf8.ts';
 import type { CommandTerminal } from '../../engine/toolstack/command.ts';
@@ -117,11 +118,14 @@ export class Terminal {
 /** A terminal lent to one program. From its first read on the program gets every key; after the loan it gets none. */
 export class LentTerminal implements CommandTerminal {
   private readonly _terminal: Terminal;
+  private readonly _beforeOutput: () => void;
   private _over = false;
   private _raw = false;
 
-  constructor(terminal: Terminal) {
+  /** @param beforeOutput called before everything the program writes by itself */
+  constructor(terminal: Terminal, beforeOutput: () => void) {
     this._terminal = terminal;
+    this._beforeOutput = beforeOutput;
   }
 
   get columns(): number {
@@ -133,7 +137,9 @@ export class LentTerminal implements CommandTerminal {
   }
 
   write(output: string | Uint8Array): void {
-    if (!this._over) this._terminal.write(output);
+    if (this._over) return;
+    this._beforeOutput();
+    this._terminal.write(output);
   }
 
   read(): Promise<Uint8Array | undefined> {
