@@ -57,6 +57,7 @@ test('the page’s buttons create, show, pause, resume and destroy a domain', as
 
   await card.getByRole('button', { name: 'Resume demo' }).click();
   await machine.waitFor('demo', 'login: ', BOOT_MS);
+  await page.getByRole('tab', { name: 'demo' }).click();
   await page.keyboard.type('root\n');
   await machine.waitFor('demo', 'Password: ', 30_000);
 
