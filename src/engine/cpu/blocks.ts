@@ -33,6 +33,7 @@ import {
 import { frameIndexOf } from './frames';
 import { jumpFilterBit, translateExecute } from './tlb';
 import { decodeBlock, decodedOperations, decodeFailed, LARGEST_BLOCK_BYTES } from './decode-block';
+import { adoptRegion, dropFrameRegions } from './regions';
 import { HOT_LOOKUP_AGAIN } from './generated/hot';
 
 /** Block header, before its first operation. */
@@ -123,7 +124,27 @@ function makeBlock(cpu: usize, rip: u64, host: usize): usize {
   store<u32>(bucket, <u32>block);
   addNode(cpu, block, block + BLOCK_NODE, frameIndexOf(host));
   if (second) addNode(cpu, block, block + BLOCK_NODE + 16, frameIndexOf(second));
+  else adoptRegion(cpu, <u32>host, block + BLOCK_HEADER_BYTES);
   return block;
+}
+
+/** Block of one page that starts at `host`, 0 = none. */
+export function blockAt(cpu: usize, host: u32): usize {
+  let block = <usize>load<u32>(hashBucket(cpu, host));
+  while (block && (load<u32>(block, BLOCK_KEY) != host || load<u32>(block, BLOCK_SECOND) != 0)) block = load<u32>(block, BLOCK_NEXT);
+  return block;
+}
+
+export function firstOperationOf(block: usize): usize {
+  return block + BLOCK_HEADER_BYTES;
+}
+
+/** Forgets the block of one page that starts at `host`. */
+export function dropBlocksAt(cpu: usize, host: u32): void {
+  const block = blockAt(cpu, host);
+  if (!block) return;
+  killBlock(cpu, block);
+  store<u32>(cpu, load<u32>(cpu, VCPU_CODE_EPOCH) + 1, VCPU_CODE_EPOCH);
 }
 
 function addNode(cpu: usize, block: usize, node: usize, frame: u32): void {
@@ -136,6 +157,7 @@ function addNode(cpu: usize, block: usize, node: usize, frame: u32): void {
 
 /** Forgets every block of this vCPU that has bytes of the frame. */
 export function dropFrameBlocks(cpu: usize, frame: u32): void {
+  dropFrameRegions(cpu, frame);
   let link = frameBucket(cpu, frame);
   let dropped = false;
   while (true) {

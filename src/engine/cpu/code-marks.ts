@@ -24,7 +24,8 @@ import {
 } from './layout';
 import { frameIndexOf, frameRecordOf } from './frames';
 import { downgradeFrame, flushRemote } from './tlb';
-import { dropAllBlocks, dropFrameBlocks } from './blocks';
+import { dropFrameBlocks } from './blocks';
+import { dropAllRegions } from './regions';
 
 /**
  * Marks the chunks of `bytes` at `host` as decoded by this vCPU. Must be called before the bytes are read: it first takes the
@@ -76,7 +77,7 @@ export function servePostedDrops(cpu: usize): void {
   const producer = atomic.load<u32>(cpu, VCPU_DROP_PRODUCER);
   let consumer = load<u32>(cpu, VCPU_DROP_CONSUMER);
   if (producer - consumer > <u32>DROP_RING_ENTRIES) {
-    dropAllBlocks(cpu);
+    dropAllRegions(cpu);
     consumer = producer;
   }
   while (consumer != producer) {

@@ -4,11 +4,16 @@
  * knowing the operand size. Operations that fit none of the kinds compute their flags at once (CC_EXPLICIT).
  */
 import {
+  CC_ADC,
   CC_ADD,
-  CC_DEC,
   CC_EXPLICIT,
+  CC_IMUL,
   CC_INC,
+  CC_DEC,
   CC_LOGIC,
+  CC_MUL,
+  CC_SBB,
+  CC_SHL,
   CC_SUB,
   VCPU_CC_A,
   VCPU_CC_B,
@@ -18,6 +23,7 @@ import {
   VCPU_RFLAGS,
   VCPU_STEPPING,
 } from './layout';
+import { signedHigh } from './product';
 
 export const CF: u32 = 0x1;
 export const PF: u32 = 0x4;
@@ -53,7 +59,18 @@ export function getCarry(cpu: usize): u32 {
   if (kind == CC_LOGIC) return 0;
   if (kind == CC_ADD) return u32(load<u64>(cpu, VCPU_CC_R) < load<u64>(cpu, VCPU_CC_A));
   if (kind == CC_EXPLICIT) return load<u32>(cpu, VCPU_CC_R) & CF;
-  return load<u32>(cpu, VCPU_CC_B) & CF;
+  if (kind != CC_ADC && kind != CC_SBB && kind != CC_IMUL) return load<u32>(cpu, VCPU_CC_B) & CF;
+  const a = load<u64>(cpu, VCPU_CC_A);
+  const b = load<u64>(cpu, VCPU_CC_B);
+  const r = load<u64>(cpu, VCPU_CC_R);
+  if (kind == CC_ADC) return (r - a - b) & 1 ? u32(r <= a) : u32(r < a);
+  if (kind == CC_SBB) return (a - b - r) & 1 ? u32(a <= b) : u32(a < b);
+  return productOverflows(<i64>a, <i64>b, <i64>r);
+}
+
+/** Whether the product of two sign-extended numbers is more than its low part `r`. */
+function productOverflows(a: i64, b: i64, r: i64): u32 {
+  return u32(a * b != r || signedHigh(a, b) != r >> 63);
 }
 
 function getOverflow(cpu: usize): u32 {
@@ -65,7 +82,11 @@ function getOverflow(cpu: usize): u32 {
   if (kind == CC_ADD) return u32(((a ^ r) & (load<i64>(cpu, VCPU_CC_B) ^ r)) < 0);
   if (kind == CC_EXPLICIT) return (<u32>r & OF) >> 11;
   if (kind == CC_INC) return u32((~a & r) < 0);
-  return u32((a & ~r) < 0);
+  if (kind == CC_DEC) return u32((a & ~r) < 0);
+  if (kind == CC_ADC) return u32(((a ^ r) & (load<i64>(cpu, VCPU_CC_B) ^ r)) < 0);
+  if (kind == CC_SBB) return u32(((a ^ load<i64>(cpu, VCPU_CC_B)) & (a ^ r)) < 0);
+  if (kind == CC_SHL) return (load<u32>(cpu, VCPU_CC_B) & 1) ^ u32(r < 0);
+  return getCarry(cpu);
 }
 
 // @ts-ignore: decorator
@@ -82,7 +103,7 @@ export function getFlags(cpu: usize): u32 {
   let flags = getCarry(cpu) | (getOverflow(cpu) << 11) | (parityOf(<u32>r) << 2);
   if (r == 0) flags |= ZF;
   if (r < 0) flags |= SF;
-  if (kind == CC_ADD || kind == CC_SUB) flags |= <u32>(load<i64>(cpu, VCPU_CC_A) ^ load<i64>(cpu, VCPU_CC_B) ^ r) & AF;
+  if (kind == CC_ADD || kind == CC_SUB || kind == CC_ADC || kind == CC_SBB) flags |= <u32>(load<i64>(cpu, VCPU_CC_A) ^ load<i64>(cpu, VCPU_CC_B) ^ r) & AF;
   else if (kind == CC_INC) flags |= (<u32>r & 15) == 0 ? AF : 0;
   else if (kind == CC_DEC) flags |= (<u32>r & 15) == 15 ? AF : 0;
   return flags;

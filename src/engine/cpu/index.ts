@@ -16,7 +16,7 @@ import {
   VCPU_TLB_KERNEL,
   VCPU_TLB_USER,
 } from './layout';
-import { dropAllBlocks } from './blocks';
+import { dropAllRegions } from './regions';
 import { attachFrames } from './frames';
 import { setMode } from './tlb';
 import { initialiseTables } from './generated/handlers';
@@ -24,7 +24,23 @@ import { initialiseTables } from './generated/handlers';
 export { run } from './generated/interpreter';
 export { getRflags, setRflags } from './flags';
 export { flushTlb, flushPage, setMode } from './tlb';
-export { storeMarked } from './memory';
+export { readableSlow, storeMarked } from './memory';
+export { condition, getCarry } from './flags';
+export { signedHigh } from './product';
+export {
+  addRegion,
+  addRegionFrame,
+  allocateRegionBytes,
+  callHandler,
+  codePointer,
+  decodeForRegion,
+  dropAllRegions,
+  hasBlock,
+  markRegionCode,
+  replaceCarryOverflow,
+  sameCodePage,
+  writableForRegion,
+} from './regions';
 
 /** Prepares this instance: where the frames are, and the table of handlers. Once before anything else. */
 export function attach(): void {
@@ -38,7 +54,7 @@ export function resetVcpu(cpu: usize, arena: usize): void {
   store<u32>(cpu, <u32>arena + load<u32>(CONTROL, CONTROL_ARENA_BYTES), VCPU_ARENA_END);
   memory.fill(cpu + VCPU_TLB_KERNEL, 0xff, TLB_ENTRIES * TLB_ENTRY_BYTES);
   memory.fill(cpu + VCPU_TLB_USER, 0xff, TLB_ENTRIES * TLB_ENTRY_BYTES);
-  dropAllBlocks(cpu);
+  dropAllRegions(cpu);
   setMode(cpu, 0);
   store<u64>(cpu, 0x202, VCPU_RFLAGS);
   store<u32>(cpu, 0, VCPU_CC_OP);

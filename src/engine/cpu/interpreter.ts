@@ -8,7 +8,9 @@
 import {
   CC_ADD,
   CC_DEC,
+  CC_IMUL,
   CC_INC,
+  CC_SHL,
   CC_SUB,
   EXIT,
   EXIT_BUDGET,
@@ -30,6 +32,7 @@ import {
   OP_ROW,
   OP_SEGMENT,
   PAGE_BYTES,
+  REDO,
   REQUEST_CODE_DROP,
   REQUEST_EVENT,
   REQUEST_FLUSH,
@@ -51,6 +54,7 @@ import {
   VCPU_FAULT_VECTOR,
   VCPU_IN_GUEST,
   VCPU_INSTRUCTIONS,
+  VCPU_INSTRUCTIONS_TRANSLATED,
   VCPU_PAGE,
   VCPU_RAX,
   VCPU_RBP,
@@ -68,7 +72,6 @@ import { effectiveAddress, effectiveOffset } from './address';
 import { findOperation, jumpEntry } from './blocks';
 import { servePostedDrops } from './code-marks';
 import { CF, OF, condition, getCarry, getFlags, setCc, setFlags, setLogic } from './flags';
-import { signedHigh } from './handlers/integer';
 import { raise, settleFault } from './fault';
 import { deliverException, pollEvents } from './host';
 import { waitWhileHeld } from './locked';
@@ -160,18 +163,15 @@ function rotateFlags(cpu: usize, carry: u32, overflow: u32): void {
 }
 
 function multiply32(cpu: usize, a: i32, b: i32): u64 {
-  const product = <i64>a * <i64>b;
-  const low = <i64>(<i32>product);
-  setLogic(cpu, low);
-  if (low != product) setFlags(cpu, getFlags(cpu) | CF | OF);
-  return <u64>(<u32>product);
+  const r = a * b;
+  setCc(cpu, CC_IMUL, <i64>a, <i64>b, <i64>r);
+  return <u64>(<u32>r);
 }
 
 function multiply64(cpu: usize, a: i64, b: i64): u64 {
-  const low = a * b;
-  setLogic(cpu, low);
-  if (signedHigh(a, b) != low >> 63) setFlags(cpu, getFlags(cpu) | CF | OF);
-  return <u64>low;
+  const r = a * b;
+  setCc(cpu, CC_IMUL, a, b, r);
+  return <u64>r;
 }
 
 function increment32(cpu: usize, a: u32): u32 {
@@ -371,6 +371,22 @@ export function run(cpu: usize, budget: i32): i32 {
         case hot.HOT_NOP:
           op += OP_BYTES;
           continue;
+        case hot.HOT_REGION: {
+          // A translated region, always the first operation of its block: it counts what it retires and leaves RIP exact.
+          store<i32>(cpu, remaining, VCPU_BUDGET);
+          status = call_indirect<i32>(load<u32>(op, OP_LINK), cpu, op);
+          const left = load<i32>(cpu, VCPU_BUDGET);
+          store<u64>(cpu, load<u64>(cpu, VCPU_INSTRUCTIONS_TRANSLATED) + <u64>(remaining - left), VCPU_INSTRUCTIONS_TRANSLATED);
+          // The count below takes one for an operation that ended a run.
+          remaining = left + 1;
+          if (status == JUMP) {
+            target = load<u64>(cpu, VCPU_RIP);
+            break;
+          }
+          op = 0;
+          start = 0;
+          break;
+        }
         // @hot-cases: the build puts the cases of table/hot.ts here
         default:
           status = call_indirect<i32>(<u32>load<u16>(op) - hot.HOT_HANDLERS, cpu, op);
@@ -427,6 +443,15 @@ export function run(cpu: usize, budget: i32): i32 {
     store<u64>(cpu, load<u64>(cpu, VCPU_INSTRUCTIONS) + <u64>(before - remaining), VCPU_INSTRUCTIONS);
     if (status == JUMP) continue;
     if (status == EXIT) break;
+    if (status == REDO) {
+      remaining--;
+      store<u64>(cpu, load<u64>(cpu, VCPU_INSTRUCTIONS) + 1, VCPU_INSTRUCTIONS);
+      const redone = stepInstruction(cpu);
+      if (redone == FAULT) {
+        if (!deliverHere(cpu)) break;
+      } else if (redone == EXIT) break;
+      continue;
+    }
     if (status == RETRY) {
       store<u64>(cpu, page + <u64>load<u16>(op, OP_OFFSET), VCPU_RIP);
       continue;

@@ -63,8 +63,7 @@ const ALU_CMP = 7;
 function aluFlags(kind: u32): u32 {
   if (kind == ALU_SUB || kind == ALU_CMP) return CC_SUB;
   if (kind == ALU_OR || kind == ALU_AND || kind == ALU_XOR) return CC_LOGIC;
-  if (kind == ALU_ADD) return OTHER;
-  return UNKNOWN;
+  return OTHER;
 }
 
 export function specialise(op: usize): void {
@@ -259,7 +258,7 @@ function unaryForm(size: u32, kind: u32, memory: bool, flags: u32): i32 {
   return wide ? hot.HOT_NEG64 : hot.HOT_NEG32;
 }
 
-/** Register shifts by a constant; the count is masked here. A left shift by one has a defined OF and stays with the handler. */
+/** Register shifts by a constant; the count is masked here. */
 function shiftForm(op: usize, size: u32, kind: u32, memory: bool): i32 {
   if (memory || size < 4) return -1;
   const wide = size == 8;
@@ -271,7 +270,6 @@ function shiftForm(op: usize, size: u32, kind: u32, memory: bool): i32 {
     case 1: return wide ? hot.HOT_ROR64_I : hot.HOT_ROR32_I;
     case 4:
     case 6:
-      if (count == 1) return -1;
       return wide ? hot.HOT_SHL64_I : hot.HOT_SHL32_I;
     case 5: return wide ? hot.HOT_SHR64_I : hot.HOT_SHR32_I;
     case 7: return wide ? hot.HOT_SAR64_I : hot.HOT_SAR32_I;

@@ -1,6 +1,8 @@
 /** Arithmetic, logic and data movement on general-purpose registers and memory. @sdm Vol.2 */
 import { effectiveAddress, effectiveOffset } from '../address';
 import {
+  CC_IMUL,
+  CC_MUL,
   CC_SUB,
   FAULT,
   NEXT,
@@ -21,7 +23,7 @@ import {
   VCPU_STORE_KIND,
   VECTOR_DE,
 } from '../layout';
-import { CF, OF, PF, SF, ZF, condition, getFlags, parityOf, setCc, setFlags, setLogic } from '../flags';
+import { CF, OF, ZF, condition, getFlags, setCc, setFlags, setLogic } from '../flags';
 import { compareExchange, holdOthers, releaseOthers } from '../locked';
 import { beginStore, beginUpdate, endStore, readable } from '../memory';
 import { randomBits } from '../host';
@@ -41,6 +43,7 @@ import {
 } from './operands';
 import { UPDATE_ADD, UPDATE_CMP, UPDATE_EXCHANGE, setUpdateFlags, updateOld, updateRm } from './update';
 import { getCarry } from '../flags';
+import { signedHigh, unsignedHigh } from '../product';
 
 /** op rm, reg */
 export function aluEG(cpu: usize, op: usize): i32 {
@@ -90,7 +93,7 @@ export function aluGE(cpu: usize, op: usize): i32 {
   }
   r = extend(r, size);
   if (kind != UPDATE_CMP) writeRegister(register, size, r);
-  setUpdateFlags(cpu, kind, a, b, carry, r);
+  setUpdateFlags(cpu, kind, a, b, r);
   return NEXT;
 }
 
@@ -186,7 +189,7 @@ export function xadd(cpu: usize, op: usize): i32 {
     const r = extend(a + b, size);
     writeRegister(register, size, a);
     writeRegister(cpu + load<u8>(op, OP_RM), size, r);
-    setUpdateFlags(cpu, UPDATE_ADD, a, b, 0, r);
+    setUpdateFlags(cpu, UPDATE_ADD, a, b, r);
     return NEXT;
   }
   const status = updateRm(cpu, op, size, UPDATE_ADD, b);
@@ -385,27 +388,9 @@ export function multiplyAccumulator(cpu: usize, op: usize): i32 {
     }
   }
   const overflow = signed ? high != low >> 63 : high != 0;
-  setProductFlags(cpu, overflow, low);
+  // SF, ZF, AF and PF are undefined after a multiplication; they are left as the low half would set them.
+  setCc(cpu, CC_MUL, 0, overflow ? 1 : 0, low);
   return NEXT;
-}
-
-/** SF, ZF, AF and PF are undefined after a multiplication; they are left as the low half would set them. */
-function setProductFlags(cpu: usize, overflow: bool, low: i64): void {
-  setFlags(cpu, (overflow ? CF | OF : 0) | (low < 0 ? SF : 0) | (low == 0 ? ZF : 0) | (parityOf(<u32>low) ? PF : 0));
-}
-
-export function unsignedHigh(a: u64, b: u64): u64 {
-  const al = a & 0xffffffff;
-  const ah = a >> 32;
-  const bl = b & 0xffffffff;
-  const bh = b >> 32;
-  const middle = ah * bl + ((al * bl) >> 32);
-  const middle2 = al * bh + (middle & 0xffffffff);
-  return ah * bh + (middle >> 32) + (middle2 >> 32);
-}
-
-export function signedHigh(a: i64, b: i64): i64 {
-  return <i64>unsignedHigh(a, b) - (a < 0 ? b : 0) - (b < 0 ? a : 0);
 }
 
 /** imul reg, rm and imul reg, rm, imm (aux 1) */
@@ -418,9 +403,8 @@ export function multiplyRegister(cpu: usize, op: usize): i32 {
   const b = load<u8>(op, OP_AUX) ? load<i64>(op, OP_IMMEDIATE) : loadExtended(register, size);
   const product = a * b;
   const low = extend(product, size);
-  const overflow = size == 8 ? signedHigh(a, b) != low >> 63 : product != low;
   writeRegister(register, size, low);
-  setProductFlags(cpu, overflow, low);
+  setCc(cpu, CC_IMUL, a, b, low);
   return NEXT;
 }
 

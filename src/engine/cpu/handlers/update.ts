@@ -1,9 +1,11 @@
 /** Read-modify-write of the rm operand: in a register, in memory, or locked in memory, with one statement of each operation. */
 import { effectiveAddress } from '../address';
 import {
+  CC_ADC,
   CC_ADD,
   CC_DEC,
   CC_INC,
+  CC_SBB,
   CC_SUB,
   CONTROL,
   CONTROL_VCPU_COUNT,
@@ -17,7 +19,7 @@ import {
   VCPU_STORE_BYTES,
   VCPU_STORE_KIND,
 } from '../layout';
-import { AF, CF, OF, SF, ZF, getCarry, parityOf, setCc, setFlags, setLogic } from '../flags';
+import { getCarry, setCc, setLogic } from '../flags';
 import { compareExchange, holdOthers, releaseOthers } from '../locked';
 import { beginUpdate, endStore } from '../memory';
 import { extend, loadExtended, rmIsMemory, storeValue, writeRegister, zeroExtend } from './operands';
@@ -65,7 +67,7 @@ function combine(kind: u32, a: i64, b: i64, carry: i64): i64 {
 }
 
 /** Sets the arithmetic flags of `kind`; a, b, r sign-extended, r already cut to the operand size. */
-export function setUpdateFlags(cpu: usize, kind: u32, a: i64, b: i64, carry: i64, r: i64): void {
+export function setUpdateFlags(cpu: usize, kind: u32, a: i64, b: i64, r: i64): void {
   switch (kind) {
     case UPDATE_ADD: setCc(cpu, CC_ADD, a, b, r); break;
     case UPDATE_SUB:
@@ -76,20 +78,9 @@ export function setUpdateFlags(cpu: usize, kind: u32, a: i64, b: i64, carry: i64
     case UPDATE_NEG: setCc(cpu, CC_SUB, 0, a, r); break;
     case UPDATE_INC: setCc(cpu, CC_INC, a, <i64>getCarry(cpu), r); break;
     case UPDATE_DEC: setCc(cpu, CC_DEC, a, <i64>getCarry(cpu), r); break;
-    case UPDATE_ADC:
-      setCarryFlags(cpu, <u64>r < <u64>a || (carry != 0 && r == a), (a ^ r) & (b ^ r), a ^ b ^ r, r);
-      break;
-    case UPDATE_SBB:
-      setCarryFlags(cpu, <u64>a < <u64>b || (carry != 0 && a == b), (a ^ b) & (a ^ r), a ^ b ^ r, r);
-      break;
+    case UPDATE_ADC: setCc(cpu, CC_ADC, a, b, r); break;
+    case UPDATE_SBB: setCc(cpu, CC_SBB, a, b, r); break;
   }
-}
-
-function setCarryFlags(cpu: usize, carry: bool, overflow: i64, auxiliary: i64, r: i64): void {
-  setFlags(
-    cpu,
-    (carry ? CF : 0) | (overflow < 0 ? OF : 0) | (<u32>auxiliary & AF) | (r == 0 ? ZF : 0) | (r < 0 ? SF : 0) | (parityOf(<u32>r) << 2),
-  );
 }
 
 /** Updates the rm operand of `bytes` with `kind` and `b`; sets flags where the kind has them. updateOld is what was there. */
@@ -101,7 +92,7 @@ export function updateRm(cpu: usize, op: usize, bytes: u32, kind: u32, b: i64): 
     const r = extend(combine(kind, a, b, carry), bytes);
     if (kind != UPDATE_CMP) writeRegister(p, bytes, r);
     updateOld = a;
-    setUpdateFlags(cpu, kind, a, b, carry, r);
+    setUpdateFlags(cpu, kind, a, b, r);
     return NEXT;
   }
   const locked = (load<u8>(op, OP_FLAGS) & OPF_LOCK) != 0 || kind == UPDATE_EXCHANGE;
@@ -141,6 +132,6 @@ export function updateMemory(cpu: usize, va: u64, bytes: u32, kind: u32, b: i64,
   }
   if (status != NEXT) return status;
   updateOld = a;
-  setUpdateFlags(cpu, kind, a, b, carry, r);
+  setUpdateFlags(cpu, kind, a, b, r);
   return NEXT;
 }

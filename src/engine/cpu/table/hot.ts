@@ -33,7 +33,7 @@ const store = (name: string, width: Width, value: string): HotCase => ({
 const leaving = (name: string, body: string): HotCase => ({ name, body, leaves: true });
 
 /** Numbers that have their code in interpreter.ts itself. */
-export const builtinCases = ['LOOKUP_AGAIN', 'END', 'TOO_LONG', 'EFFECTIVE_ADDRESS', 'EFFECTIVE_ADDRESS_32', 'NOP'] as const;
+export const builtinCases = ['LOOKUP_AGAIN', 'END', 'TOO_LONG', 'EFFECTIVE_ADDRESS', 'EFFECTIVE_ADDRESS_32', 'NOP', 'REGION'] as const;
 
 const moves: HotCase[] = [
   straight('MOV_R64_R64', 'setRm(cpu, op, reg64(cpu, op));'),
@@ -156,7 +156,7 @@ const increment = (name: string, kind: string, sign: '+' | '-'): HotCase[] => [
 
 /**
  * Shifts by a constant, already masked and not zero. CC_INC with A = R has OF clear, CC_DEC with A = operand has OF = its sign
- * when the result is positive: just what SAR and SHR define. SHL comes here only for counts whose OF is undefined.
+ * when the result is positive: just what SAR and SHR define.
  */
 const shifts: HotCase[] = ([64, 32] as const).flatMap((width) => {
   const bits = width;
@@ -170,7 +170,7 @@ const shifts: HotCase[] = ([64, 32] as const).flatMap((width) => {
     );
   const operands = `(rm${width}(cpu, op), <u${width}>load<u8>(op, OP_IMMEDIATE))`;
   return [
-    straight(`SHL${width}_I`, `${value}const r = a << n; setCc(cpu, CC_INC, ${wide('r')}, <i64>((a >> (${bits} - n)) & 1), ${wide('r')}); ${set}`),
+    straight(`SHL${width}_I`, `${value}const r = a << n; setCc(cpu, CC_SHL, ${wide('a')}, <i64>((a >> (${bits} - n)) & 1), ${wide('r')}); ${set}`),
     straight(`SHR${width}_I`, `${value}const r = a >> n; setCc(cpu, CC_DEC, ${wide('a')}, <i64>((a >> (n - 1)) & 1), ${wide('r')}); ${set}`),
     straight(
       `SAR${width}_I`,

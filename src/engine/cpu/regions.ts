@@ -1,0 +1,231 @@
+/**
+ * Translated regions of one vCPU, as the core sees them: an entry is the host address of its first byte and a function of the
+ * module's table. The run loop enters a region where a block starts with HOT_REGION; blocks decoded later at an entry become
+ * region entries by themselves. A region dies with the decoded code of any frame it was made from.
+ *
+ * Records live in the vCPU block (VCPU_REGION_ARENA) and are given out by the translator, which runs between slices only.
+ */
+import {
+  FAULT,
+  JUMP,
+  NEXT,
+  OP_BYTES,
+  OP_HANDLER,
+  OP_LINK,
+  OP_OFFSET,
+  PAGE_BYTES,
+  REDO,
+  REGION_FRAME,
+  REGION_HASH_ENTRIES,
+  REGION_KEY,
+  REGION_NEXT,
+  REGION_NODE_BYTES,
+  REGION_NODE_FRAME,
+  REGION_NODE_NEXT,
+  REGION_NODE_RECORD,
+  REGION_RECORD_BYTES,
+  REGION_TABLE_INDEX,
+  RETRY,
+  TLB_WRITE,
+  TRAP,
+  VCPU_BLOCK_BYTES,
+  VCPU_FETCH_BUFFER,
+  VCPU_PAGE,
+  VCPU_REGION_ARENA,
+  VCPU_REGION_FRAMES,
+  VCPU_REGION_GENERATION,
+  VCPU_REGION_HASH,
+  VCPU_REGION_NEXT,
+  VCPU_RIP,
+} from './layout';
+import { frameIndexOf } from './frames';
+import { fillTlb, serveFlush, tlbEntry, translateExecute, ACCESS_WRITE } from './tlb';
+import { markCode } from './code-marks';
+import { LONGEST_INSTRUCTION, decodeInstruction, decodedCount, decodedEnds, decodedLength } from './decode';
+import { HOT_HANDLERS, HOT_REGION } from './generated/hot';
+import { settleFault } from './fault';
+import { getFlags, setFlags } from './flags';
+import { blockAt, dropAllBlocks, dropBlocksAt, firstOperationOf } from './blocks';
+
+const PAGE_MASK: u64 = ~(<u64>(PAGE_BYTES - 1));
+
+// @ts-ignore: decorator
+@inline
+function keyBucket(cpu: usize, host: u32): usize {
+  return cpu + VCPU_REGION_HASH + (((host * 0x9e3779b1) >> 20) & (REGION_HASH_ENTRIES - 1)) * 4;
+}
+
+// @ts-ignore: decorator
+@inline
+function nodeBucket(cpu: usize, frame: u32): usize {
+  return cpu + VCPU_REGION_FRAMES + (frame & (REGION_HASH_ENTRIES - 1)) * 4;
+}
+
+/** Forgets every region; the translator notices by VCPU_REGION_GENERATION. */
+export function resetRegions(cpu: usize): void {
+  memory.fill(cpu + VCPU_REGION_HASH, 0, REGION_HASH_ENTRIES * 4);
+  memory.fill(cpu + VCPU_REGION_FRAMES, 0, REGION_HASH_ENTRIES * 4);
+  store<u32>(cpu, VCPU_REGION_ARENA, VCPU_REGION_NEXT);
+  store<u32>(cpu, load<u32>(cpu, VCPU_REGION_GENERATION) + 1, VCPU_REGION_GENERATION);
+}
+
+/** Takes `bytes` of the arena (a multiple of 16); 0 = it is full. */
+export function allocateRegionBytes(cpu: usize, bytes: u32): usize {
+  const at = load<u32>(cpu, VCPU_REGION_NEXT);
+  if (at + bytes > <u32>VCPU_BLOCK_BYTES) return 0;
+  store<u32>(cpu, at + bytes, VCPU_REGION_NEXT);
+  return cpu + at;
+}
+
+/** Makes the function at `tableIndex` the region entered at `host`; its record, or 0 = the arena is full. */
+export function addRegion(cpu: usize, host: u32, tableIndex: u32): usize {
+  const record = allocateRegionBytes(cpu, REGION_RECORD_BYTES);
+  if (!record) return 0;
+  removeRegionAt(cpu, host);
+  const bucket = keyBucket(cpu, host);
+  store<u32>(record, load<u32>(bucket), REGION_NEXT);
+  store<u32>(record, host, REGION_KEY);
+  store<u32>(record, tableIndex, REGION_TABLE_INDEX);
+  store<u32>(record, frameIndexOf(host), REGION_FRAME);
+  store<u32>(bucket, <u32>record);
+  if (!addRegionFrame(cpu, record, host)) return 0;
+  const block = blockAt(cpu, host);
+  if (block) enterByRegion(firstOperationOf(block), record);
+  return record;
+}
+
+/** Lets the region die with the decoded code of the frame at `host` too; 0 = the arena is full. */
+export function addRegionFrame(cpu: usize, record: usize, host: u32): usize {
+  const node = allocateRegionBytes(cpu, REGION_NODE_BYTES);
+  if (!node) return 0;
+  const frame = frameIndexOf(host);
+  const bucket = nodeBucket(cpu, frame);
+  store<u32>(node, load<u32>(bucket), REGION_NODE_NEXT);
+  store<u32>(node, frame, REGION_NODE_FRAME);
+  store<u32>(node, <u32>record, REGION_NODE_RECORD);
+  store<u32>(bucket, <u32>node);
+  return node;
+}
+
+function findRegion(cpu: usize, host: u32): usize {
+  let record = <usize>load<u32>(keyBucket(cpu, host));
+  while (record && load<u32>(record, REGION_KEY) != host) record = load<u32>(record, REGION_NEXT);
+  return record;
+}
+
+function enterByRegion(first: usize, record: usize): void {
+  store<u16>(first, HOT_REGION, OP_HANDLER);
+  store<u32>(first, load<u32>(record, REGION_TABLE_INDEX), OP_LINK);
+}
+
+/** To be called for a block just decoded at `host`: enters by a region if there is one. */
+export function adoptRegion(cpu: usize, host: u32, first: usize): void {
+  const record = findRegion(cpu, host);
+  if (record) enterByRegion(first, record);
+}
+
+/** Takes the region entered at `host` out of use. */
+export function removeRegionAt(cpu: usize, host: u32): void {
+  let link = keyBucket(cpu, host);
+  while (true) {
+    const record = <usize>load<u32>(link);
+    if (!record) return;
+    if (load<u32>(record, REGION_KEY) == host) {
+      store<u32>(link, load<u32>(record, REGION_NEXT));
+      store<u32>(record, 0, REGION_TABLE_INDEX);
+      dropBlocksAt(cpu, host);
+      return;
+    }
+    link = record + REGION_NEXT;
+  }
+}
+
+/** Takes every region made from the frame out of use. */
+export function dropFrameRegions(cpu: usize, frame: u32): void {
+  let link = nodeBucket(cpu, frame);
+  while (true) {
+    const node = <usize>load<u32>(link);
+    if (!node) return;
+    if (load<u32>(node, REGION_NODE_FRAME) != frame) {
+      link = node + REGION_NODE_NEXT;
+      continue;
+    }
+    store<u32>(link, load<u32>(node, REGION_NODE_NEXT));
+    const record = <usize>load<u32>(node, REGION_NODE_RECORD);
+    if (load<u32>(record, REGION_TABLE_INDEX)) removeRegionAt(cpu, load<u32>(record, REGION_KEY));
+  }
+}
+
+/** Forgets all regions and all decoded blocks. */
+export function dropAllRegions(cpu: usize): void {
+  resetRegions(cpu);
+  dropAllBlocks(cpu);
+}
+
+// ---- what the translator asks ---------------------------------------------------------------------------------------
+
+/** decodeForRegion: bits 0-7 length, 8-9 operations written, 16 ends its block; 0 = does not lie in the page alone. */
+const DECODED_ENDS: u32 = 0x10000;
+
+/**
+ * Decodes the instruction at `host` into operations at `op` as its row says (not specialised), after marking its bytes as code.
+ */
+export function decodeForRegion(cpu: usize, host: usize, op: usize): u32 {
+  const offset = <u32>host & (PAGE_BYTES - 1);
+  const available = min<u32>(PAGE_BYTES - offset, LONGEST_INSTRUCTION);
+  markCode(cpu, host, available);
+  const buffer = cpu + VCPU_FETCH_BUFFER;
+  memory.fill(buffer, 0, 24);
+  memory.copy(buffer, host, available);
+  decodeInstruction(buffer, op, offset);
+  if (decodedLength > available) return 0;
+  return decodedLength | (decodedCount << 8) | (decodedEnds ? DECODED_ENDS : 0);
+}
+
+/** Host pointer of the code at `va` in the current mode, 0 = it cannot be fetched. For use between runs. */
+export function codePointer(cpu: usize, va: u64): usize {
+  serveFlush(cpu);
+  return translateExecute(cpu, va);
+}
+
+/** Marks bytes of one page as code, before they are compared with those that a region was made from. */
+export function markRegionCode(cpu: usize, host: usize, bytes: u32): void {
+  markCode(cpu, host, bytes);
+}
+
+/** Whether a block has been decoded at `host`, that is, whether control has come there. */
+export function hasBlock(cpu: usize, host: u32): bool {
+  return blockAt(cpu, host) != 0;
+}
+
+// ---- what regions call ----------------------------------------------------------------------------------------------
+
+/** Whether the code page at `va` is still the one at `host`. */
+export function sameCodePage(cpu: usize, va: u64, host: usize): bool {
+  return translateExecute(cpu, va) == host;
+}
+
+/** Host pointer for a plain store that missed the TLB; 0 = fault, or a store that needs the slow path: the instruction is redone. */
+export function writableForRegion(cpu: usize, va: u64, bytes: u32): usize {
+  if (((va ^ (va + <u64>(bytes - 1))) & PAGE_MASK) != 0) return 0;
+  const host = fillTlb(cpu, va, ACCESS_WRITE);
+  if (!host || load<u64>(tlbEntry(cpu, va), TLB_WRITE) != (va & PAGE_MASK)) return 0;
+  return host;
+}
+
+/** Executes an operation by its row's handler. Unless it returns NEXT, VCPU_RIP is right for the status: NEXT, JUMP, FAULT, EXIT or REDO. */
+export function callHandler(cpu: usize, op: usize): i32 {
+  const status = call_indirect<i32>(<u32>load<u16>(op) - HOT_HANDLERS, cpu, op);
+  if (status == NEXT || status == JUMP) return status;
+  if (status == FAULT || status == RETRY || status == TRAP) {
+    store<u64>(cpu, load<u64>(cpu, VCPU_PAGE) + <u64>load<u16>(op, OP_OFFSET), VCPU_RIP);
+    if (status != FAULT) return REDO;
+    settleFault(cpu, op);
+  }
+  return status;
+}
+
+/** Replaces CF and OF, as rotates do. */
+export function replaceCarryOverflow(cpu: usize, bits: u32): void {
+  setFlags(cpu, (getFlags(cpu) & ~(<u32>0x801)) | bits);
+}
