@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type CpioEntry, writeCpio } from './cpio.ts';
+import { type CpioEntry, readCpio as parseCpio, writeCpio } from './cpio.ts';
 
 interface ReadEntry {
   path: string;
@@ -93,5 +93,26 @@ describe('writeCpio', () => {
     ],
   ] as [string, CpioEntry[], string][])('refuses %s', (_name, entries, message) => {
     expect(() => writeCpio(entries)).toThrow(message);
+  });
+});
+
+describe('readCpio', () => {
+  const entries: CpioEntry[] = [
+    { kind: 'directory', path: 'dev', mode: 0o755 },
+    { kind: 'character-device', path: 'dev/null', mode: 0o666, major: 1, minor: 3 },
+    { kind: 'file', path: 'odd', mode: 0o4755, content: Buffer.from('five!') },
+    { kind: 'file', path: 'empty', mode: 0o600, content: Buffer.alloc(0) },
+    { kind: 'symlink', path: 'link', target: 'dev/null' },
+  ];
+
+  it('gives back what was written', () => {
+    expect(parseCpio(writeCpio(entries))).toEqual(entries);
+  });
+
+  it('refuses an archive that is cut off, and what is none', () => {
+    const archive = writeCpio(entries);
+    expect(() => parseCpio(archive.subarray(0, archive.length - 40))).toThrow('cpio: ');
+    expect(() => parseCpio(archive.subarray(0, 400))).toThrow('cpio: ');
+    expect(() => parseCpio(new Uint8Array(200))).toThrow('cpio: no header at byte 0');
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Writes cpio archives in the "newc" form, the one the Linux kernel unpacks as its initial root file system.
+ * Writes and reads cpio archives in the "newc" form, the one the Linux kernel unpacks as its initial root file system.
  * Mechanism: a header of 110 ASCII characters (magic 070701 and thirteen 8-digit hexadecimal fields), the name with its NUL,
  * the content; name and content each padded to 4 bytes. The entry TRAILER!!! ends the archive.
  * @see Documentation/driver-api/early-userspace/buffer-format.rst
@@ -19,6 +19,15 @@ export type CpioEntry =
     };
 
 const TYPE_BITS = { directory: 0o040000, file: 0o100000, symlink: 0o120000, 'character-device': 0o020000 } as const;
+
+const TRAILER = 'TRAILER!!!';
+const HEADER_BYTES = 110;
+/** Fields of the header that are read, by their number. */
+const MODE = 1;
+const CONTENT_BYTES = 6;
+const DEVICE_MAJOR = 9;
+const DEVICE_MINOR = 10;
+const NAME_BYTES = 11;
 
 /** The archive of the entries in the order given: a directory must come before what is in it. Paths are relative, without "./". */
 export function writeCpio(entries: readonly CpioEntry[]): Uint8Array {
@@ -44,8 +53,44 @@ export function writeCpio(entries: readonly CpioEntry[]): Uint8Array {
     );
     chunks.push(padded(content));
   }
-  chunks.push(header('TRAILER!!!', { inode: 0, mode: 0, links: 1, bytes: 0, major: 0, minor: 0 }));
+  chunks.push(header(TRAILER, { inode: 0, mode: 0, links: 1, bytes: 0, major: 0, minor: 0 }));
   return Buffer.concat(chunks);
+}
+
+/** What is in an archive, in its order. Throws when it is no archive of this form, is cut off, or holds what has no kind here. */
+export function readCpio(archive: Uint8Array): CpioEntry[] {
+  const entries: CpioEntry[] = [];
+  const bytes = Buffer.from(archive.buffer, archive.byteOffset, archive.byteLength);
+  let at = 0;
+  for (;;) {
+    const text = bytes.toString('latin1', at, at + HEADER_BYTES);
+    if (!/^070701[0-9a-fA-F]{104}$/.test(text)) throw new Error(`cpio: no header at byte ${at}`);
+    const field = (index: number): number => parseInt(text.slice(6 + index * 8, 14 + index * 8), 16);
+    const nameEnd = at + HEADER_BYTES + field(NAME_BYTES);
+    const path = bytes.toString('utf8', at + HEADER_BYTES, nameEnd - 1);
+    const start = nameEnd + (-nameEnd & 3);
+    const end = start + field(CONTENT_BYTES);
+    if (end > bytes.length) throw new Error(`cpio: ${path} is cut off`);
+    if (path === TRAILER) return entries;
+    entries.push(entryOf(path, field(MODE), bytes.subarray(start, end), field(DEVICE_MAJOR), field(DEVICE_MINOR)));
+    at = end + (-end & 3);
+  }
+}
+
+function entryOf(path: string, fullMode: number, content: Buffer, major: number, minor: number): CpioEntry {
+  const mode = fullMode & 0o7777;
+  switch (fullMode & 0o170000) {
+    case TYPE_BITS.directory:
+      return { kind: 'directory', path, mode };
+    case TYPE_BITS.file:
+      return { kind: 'file', path, mode, content };
+    case TYPE_BITS.symlink:
+      return { kind: 'symlink', path, target: content.toString('utf8') };
+    case TYPE_BITS['character-device']:
+      return { kind: 'character-device', path, mode, major, minor };
+    default:
+      throw new Error(`cpio: ${path} is of type ${(fullMode >> 12).toString(8)}`);
+  }
 }
 
 function contentOf(entry: CpioEntry): Uint8Array {

@@ -105,30 +105,9 @@ export class Tree {
     }
   }
 
-  /** Makes the tree in a directory of the host, with all times 0 as in the archive. Without root an empty file takes a device's place. */
+  /** Makes the tree in a directory of the host. */
   writeTo(directory: string): void {
-    for (const entry of this.entries.values()) {
-      const path = join(directory, entry.path);
-      switch (entry.kind) {
-        case 'directory':
-          mkdirSync(path, { mode: entry.mode });
-          break;
-        case 'file':
-          writeFileSync(path, entry.content, { mode: entry.mode });
-          utimesSync(path, 0, 0);
-          break;
-        case 'symlink':
-          symlinkSync(entry.target, path);
-          break;
-        case 'character-device':
-          if (process.getuid?.() === 0) {
-            execFileSync('mknod', ['-m', entry.mode.toString(8), path, 'c', String(entry.major), String(entry.minor)]);
-          } else {
-            writeFileSync(path, '');
-          }
-          break;
-      }
-    }
+    plant([...this.entries.values()], directory);
   }
 
   /** Gzip-compressed cpio; the same tree always gives the same bytes. */
@@ -148,4 +127,30 @@ export function addGuestSystem(tree: Tree, busybox: Uint8Array): void {
   tree.file('bin/busybox', busybox, true);
   tree.symlink('bin/sh', 'busybox');
   tree.folder('images/rootfs');
+}
+
+/** Makes the files of an archive in a directory of the host, with all times 0. Without root an empty file takes a device's place. */
+export function plant(entries: readonly CpioEntry[], directory: string): void {
+  for (const entry of entries) {
+    const path = join(directory, entry.path);
+    switch (entry.kind) {
+      case 'directory':
+        mkdirSync(path, { mode: entry.mode });
+        break;
+      case 'file':
+        writeFileSync(path, entry.content, { mode: entry.mode });
+        utimesSync(path, 0, 0);
+        break;
+      case 'symlink':
+        symlinkSync(entry.target, path);
+        break;
+      case 'character-device':
+        if (process.getuid?.() === 0) {
+          execFileSync('mknod', ['-m', entry.mode.toString(8), path, 'c', String(entry.major), String(entry.minor)]);
+        } else {
+          writeFileSync(path, '');
+        }
+        break;
+    }
+  }
 }

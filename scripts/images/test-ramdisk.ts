@@ -74,7 +74,17 @@ export async function makeTestImages(source: PackageSource, directory: string, r
 
 /** Runs the checks in the tree on this machine's CPU. */
 function runChecks(root: string): Uint8Array {
-  const inside = ['/bin/bash', '/checks/run-checks'];
+  const output = runInTree(root, ['/bin/bash', '/checks/run-checks']);
+  if (!output.toString('utf8').endsWith('## end\n')) throw new PackageError(`The checks in ${root} did not come to their end.`);
+  if (!existsSync(join(root, 'tmp'))) throw new PackageError(`${root} is not the tree the checks ran in.`);
+  return output;
+}
+
+/**
+ * Runs a program of a guest's tree on this machine's CPU, with that tree as its root; its output. The words must not need quoting.
+ * @throws PackageError when it cannot be run or fails
+ */
+export function runInTree(root: string, inside: readonly string[]): Buffer {
   const options = { env: { PATH: process.env['PATH'], GLIBC_TUNABLES: GUEST_CPU }, maxBuffer: 1 << 26, timeout: 300_000 };
   const result =
     process.getuid?.() === 0
@@ -90,12 +100,10 @@ function runChecks(root: string): Uint8Array {
           ],
           options,
         );
-  const output = result.stdout?.toString('utf8') ?? '';
-  if (result.status !== 0 || !output.endsWith('## end\n')) {
+  if (result.status !== 0) {
     throw new PackageError(
-      `The checks cannot be run in ${root} (this takes root, or user namespaces, on an x86-64 Linux): ${result.error?.message ?? result.stderr?.toString('utf8') ?? ''}`,
+      `${inside.join(' ')} cannot be run in ${root} (this takes root, or user namespaces, on an x86-64 Linux): ${result.error?.message ?? result.stderr?.toString('utf8') ?? ''}`,
     );
   }
-  if (!existsSync(join(root, 'tmp'))) throw new PackageError(`${root} is not the tree the checks ran in.`);
   return result.stdout;
 }
