@@ -2,9 +2,9 @@
  * vCPUs of a machine without threads of its own: they take turns on one thread, each a slice. For tests, for Node, and where
  * shared memory cannot be had.
  */
-import { instantiateCore, type CoreHost } from './core.ts';
+import { instantiateCore, type CoreExports, type CoreHost } from './core.ts';
 import type { Clock, VcpuLauncher, VcpuStart, VcpuThread } from './platform.ts';
-import { VcpuRunner, SLICE_INSTRUCTIONS } from './vcpu-runner.ts';
+import { type CodeTranslator, VcpuRunner, SLICE_INSTRUCTIONS } from './vcpu-runner.ts';
 
 export interface TurnTaking {
   /** Lets other tasks of the thread run; resolves soon. */
@@ -20,6 +20,8 @@ export interface CooperativeOptions {
   host(request: VcpuStart): CoreHost;
   readonly onFailure?: (request: VcpuStart, error: unknown) => void;
   readonly sliceInstructions?: number;
+  /** Translator of a vCPU's hot code; absent, all code is interpreted. */
+  readonly translator?: ((request: VcpuStart, core: CoreExports) => CodeTranslator | null) | undefined;
 }
 
 export class CooperativeLauncher implements VcpuLauncher {

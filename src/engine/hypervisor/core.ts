@@ -1,5 +1,7 @@
 /** The compiled core: its imports and exports, and an instance of it on a domain's memory. */
 
+import type { TranslatorCore } from '../jit/core.ts';
+
 /** What an instance needs of its surroundings. */
 export interface CoreHost {
   /** Machine clock in ns, the same epoch on all threads of the machine. */
@@ -11,7 +13,7 @@ export interface CoreHost {
 }
 
 /** Exports of cpu/index.ts and pv/index.ts. Pointers are byte offsets in the domain's memory. */
-export interface CoreExports {
+export interface CoreExports extends TranslatorCore {
   attach(): void;
   resetVcpu(cpu: number, arena: number): void;
   run(cpu: number, budget: number): number;

@@ -5,7 +5,7 @@
  * Everything that may end a wait (an event, a timer moved, pause and unpause, a vCPU brought up) rings the vCPU's doorbell; the
  * runner samples it before it looks at the reasons to sleep, and the sleeper sleeps on that sample, so nothing is missed.
  */
-import { EXIT_CRASH, EXIT_EXCEPTION, EXIT_OFFLINE, EXIT_SHUTDOWN, EXIT_YIELD, VCPU_DOORBELL } from '../cpu/layout.ts';
+import { EXIT_BUDGET, EXIT_CRASH, EXIT_EXCEPTION, EXIT_OFFLINE, EXIT_SHUTDOWN, EXIT_YIELD, VCPU_DOORBELL } from '../cpu/layout.ts';
 import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable, RUNSTATE_running, SHUTDOWN_crash } from '../abi/sched.ts';
 import {
   CRASH_CORE_FAILURE,
@@ -23,14 +23,25 @@ import { vcpuBlockOf } from './domain-memory.ts';
 /** Guest instructions a slice: about a millisecond. */
 export const SLICE_INSTRUCTIONS = 250_000;
 
+/** A guest that yields waits for somebody else (another vCPU, a daemon): that long, unless an event comes. */
+const YIELD_NS = 50_000;
+
 export type Step =
-  /** A slice was run. `yielded`: the guest gave up the rest of it. */
-  | { readonly kind: 'ran'; readonly yielded: boolean }
+  /** A slice was run. */
+  | { readonly kind: 'ran' }
   /** Wait while the word at `index` (of the memory as int32) is `value`, until `deadlineNs` of the machine clock. */
   | { readonly kind: 'wait'; readonly index: number; readonly value: number; readonly deadlineNs: number };
 
 export interface RunnerClock {
   nowNs(): number;
+}
+
+/** Makes hot code fast: asked between runs, with the vCPU outside guest code. */
+export interface CodeTranslator {
+  /** Instructions to run between samples. */
+  readonly sampleInstructions: number;
+  /** A run has used up its budget at the present RIP. */
+  sample(): void;
 }
 
 export class VcpuRunner {
@@ -45,6 +56,7 @@ export class VcpuRunner {
     private readonly clock: RunnerClock,
     /** Told when the core itself failed: a defect of ours, not of the guest. */
     private readonly onFailure: (error: unknown) => void = () => undefined,
+    private readonly translator: CodeTranslator | null = null,
   ) {
     this.words = new Int32Array(memory.buffer);
     this.cpu = vcpuBlockOf(vcpu);
@@ -95,13 +107,13 @@ export class VcpuRunner {
       return this.waitFor(sample, deadline);
     }
     this.enter(RUNSTATE_running);
-    return this.slice(budget);
+    return this.slice(sample, budget);
   }
 
-  private slice(budget: number): Step {
+  private slice(sample: number, budget: number): Step {
     let reason: number;
     try {
-      reason = this.core.run(this.cpu, budget);
+      reason = this.run(budget);
     } catch (error) {
       this.fail();
       this.onFailure(error);
@@ -109,7 +121,25 @@ export class VcpuRunner {
     }
     if (reason === EXIT_SHUTDOWN || reason === EXIT_CRASH || reason === EXIT_EXCEPTION) this.ringDom0();
     if (reason === EXIT_OFFLINE) this.enter(RUNSTATE_offline);
-    return { kind: 'ran', yielded: reason === EXIT_YIELD };
+    if (reason === EXIT_YIELD) {
+      this.enter(RUNSTATE_runnable);
+      return this.waitFor(sample, this.clock.nowNs() + YIELD_NS);
+    }
+    return { kind: 'ran' };
+  }
+
+  private run(budget: number): number {
+    const { core, cpu, translator } = this;
+    if (translator === null) return core.run(cpu, budget);
+    let left = budget;
+    for (;;) {
+      const turn = Math.min(left, translator.sampleInstructions);
+      const reason = core.run(cpu, turn);
+      if (reason !== EXIT_BUDGET) return reason;
+      translator.sample();
+      left -= turn;
+      if (left <= 0) return reason;
+    }
   }
 
   /** The core trapped: the domain is over. */

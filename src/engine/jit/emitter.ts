@@ -1,0 +1,504 @@
+/**
+ * Emits the parts that every translated instruction is made of: registers in locals, operands, guest memory through the TLB,
+ * and the ways out of the region.
+ *
+ * A region is a function (cpu, op) -> status. Inside it the general registers are locals; a way out sets RIP, the flag state and
+ * the status and branches to the one epilogue, which writes registers and flags back. What the fast path of an access cannot do
+ * (a fault, a store to marked memory, a page crossing) leaves with REDO *before* the instruction has had any effect: the
+ * interpreter executes it.
+ */
+import {
+  JUMP,
+  REDO,
+  TLB_ADDEND,
+  TLB_READ,
+  TLB_WRITE,
+  VCPU_CC_A,
+  VCPU_CC_B,
+  VCPU_CC_OP,
+  VCPU_CC_R,
+  VCPU_PAGE,
+  VCPU_ZERO,
+} from '../cpu/layout.ts';
+import {
+  DEAD,
+  DYNAMIC,
+  IN_MEMORY,
+  KIND_MASK,
+  NARROW,
+  RESULT_IS_DIFFERENCE,
+  RESULT_IS_SUM,
+  ROTATED,
+  ROTATED_NARROW,
+  ROTATED_RIGHT,
+  SPECIAL,
+  type FlagState,
+  withoutRotate,
+} from './flags.ts';
+import { type Instruction, instructionPage } from './instruction.ts';
+import { service } from './wasm-module.ts';
+import { FunctionWriter, I32, I64, type Label, memoryOp, op } from './wasm-writer.ts';
+
+/** Parameters and locals. */
+export const local = {
+  cpu: 0,
+  op: 1,
+  /** General register n is at `registers + n`. */
+  registers: 2,
+  ccA: 18,
+  ccB: 19,
+  ccR: 20,
+  rotated: 21,
+  rip: 22,
+  page: 23,
+  address: 24,
+  t0: 25,
+  t1: 26,
+  t2: 27,
+  t3: 28,
+  t4: 29,
+  kind: 30,
+  host: 31,
+  tlb: 32,
+  budget: 33,
+  status: 34,
+  entry: 35,
+  rotateBits: 36,
+  count: 37,
+} as const;
+const I64_LOCALS = 28;
+const I32_LOCALS = 8;
+
+export const LOCAL_DECLARATIONS: readonly (readonly [count: number, type: number])[] = [
+  [I64_LOCALS, I64],
+  [I32_LOCALS, I32],
+];
+
+/** An operand whose 64 bits can be pushed more than once; of 32-bit operands the upper half is arbitrary. */
+export type Value = { readonly local: number } | { readonly low: number; readonly high: number };
+
+/** Kind of the flag-state local at an exit whose flags are already in memory. */
+const FLAGS_IN_PLACE = -1;
+
+const TLB_INDEX_SHIFT = 7; // page number times the size of an entry: >> 12 << 5
+const TLB_INDEX_MASK = 1023 << 5;
+
+export class Emitter {
+  readonly w = new FunctionWriter();
+  /** Flag state at this point of the code. */
+  state: FlagState = DEAD;
+  /** Instructions of the block executed before the present one. */
+  retired = 0;
+  /** Label of the epilogue, and of the way out behind it for exits whose registers are in memory already. */
+  epilogue: Label = 0;
+  rawExit: Label = 0;
+  /** Registers that the region writes, and those it uses at all. */
+  written = 0;
+  used = 0;
+  /** The region's code lies in more than one page. */
+  manyPages = false;
+
+  // ---- registers -------------------------------------------------------------------------------------------------------
+
+  register(slot: number): number {
+    return local.registers + (slot >> 3);
+  }
+
+  private noteRead(slot: number): number {
+    this.used |= 1 << (slot >> 3);
+    return this.register(slot);
+  }
+
+  private noteWrite(slot: number): number {
+    this.written |= 1 << (slot >> 3);
+    return this.noteRead(slot);
+  }
+
+  /** Pushes a register's 64 bits. */
+  getRegister(slot: number): void {
+    this.w.get(this.noteRead(slot));
+  }
+
+  setRegister(slot: number): void {
+    this.w.set(this.noteWrite(slot));
+  }
+
+  /** The register operand as a value: 4 and 8 bytes as they are, 1 and 2 sign-extended into `scratch`. */
+  registerValue(slot: number, size: number, scratch: number): Value {
+    if (size >= 4) return { local: this.noteRead(slot) };
+    this.getRegister(slot);
+    if (slot & 1) {
+      this.w.i64(8);
+      this.w.emit(op.i64ShrU);
+    }
+    this.w.emit(size === 1 ? op.i64Extend8S : op.i64Extend16S);
+    this.w.set(scratch);
+    return { local: scratch };
+  }
+
+  /** Pops the value to write into a register operand: of 4 bytes it must be zero-extended. */
+  writeRegister(slot: number, size: number): void {
+    const { w } = this;
+    if (size >= 4) {
+      this.setRegister(slot);
+      return;
+    }
+    const shift = slot & 1 ? 8 : 0;
+    const mask = size === 1 ? 0xff : 0xffff;
+    w.i64(mask);
+    w.emit(op.i64And);
+    if (shift) {
+      w.i64(shift);
+      w.emit(op.i64Shl);
+    }
+    this.getRegister(slot);
+    w.i64(~(mask << shift));
+    w.emit(op.i64And, op.i64Or);
+    this.setRegister(slot);
+  }
+
+  // ---- values ----------------------------------------------------------------------------------------------------------
+
+  push(value: Value): void {
+    if ('local' in value) this.w.get(value.local);
+    else this.w.i64Halves(value.low, value.high);
+  }
+
+  push32(value: Value): void {
+    if ('local' in value) {
+      this.w.get(value.local);
+      this.w.emit(op.i32WrapI64);
+    } else this.w.i32(value.low);
+  }
+
+  /** Pushes it sign-extended to 64 bits. */
+  pushExtended(value: Value, size: number): void {
+    this.push(value);
+    if (size === 4) this.w.emit(op.i64Extend32S);
+  }
+
+  /** Pushes it zero-extended to 64 bits; of 1 and 2 bytes the value is sign-extended before. */
+  pushZeroExtended(value: Value, size: number): void {
+    if (size === 8) this.push(value);
+    else if (size === 4) {
+      this.push32(value);
+      this.w.emit(op.i64ExtendI32U);
+    } else {
+      this.push(value);
+      this.w.i64(size === 1 ? 0xff : 0xffff);
+      this.w.emit(op.i64And);
+    }
+  }
+
+  copy(value: Value, to: number): void {
+    if ('local' in value && value.local === to) return;
+    this.push(value);
+    this.w.set(to);
+  }
+
+  // ---- memory ----------------------------------------------------------------------------------------------------------
+
+  /** Pushes base + index * scale + displacement, with the segment's base unless `offsetOnly`. */
+  pushAddress(i: Instruction, offsetOnly = false): void {
+    const { w } = this;
+    let terms = 0;
+    const add = (): void => {
+      if (terms++ > 0) w.emit(op.i64Add);
+    };
+    let { displacement } = i;
+    if (i.base === VCPU_PAGE) {
+      w.get(local.page);
+      add();
+      displacement += instructionPage(i);
+    } else if (i.base !== VCPU_ZERO) {
+      this.getRegister(i.base);
+      add();
+    }
+    if (i.index !== VCPU_ZERO) {
+      this.getRegister(i.index);
+      if (i.scale > 0) {
+        w.i64(i.scale);
+        w.emit(op.i64Shl);
+      }
+      add();
+    }
+    if (!offsetOnly && i.segment !== VCPU_ZERO) {
+      w.get(local.cpu);
+      w.memory(memoryOp.i64Load, i.segment);
+      add();
+    }
+    if (displacement !== 0 || terms === 0) {
+      w.i64(displacement);
+      add();
+    }
+  }
+
+  /** Pops an address; leaves in local `host` where its `bytes` can be read. */
+  private access(bytes: number, tag: number, slow: number, position: number): void {
+    const { w } = this;
+    w.tee(local.address);
+    w.emit(op.i32WrapI64);
+    w.i32(TLB_INDEX_SHIFT);
+    w.emit(op.i32ShrU);
+    w.i32(TLB_INDEX_MASK);
+    w.emit(op.i32And);
+    w.get(local.tlb);
+    w.emit(op.i32Add);
+    w.tee(local.entry);
+    w.memory(memoryOp.i64Load, tag);
+    w.get(local.address);
+    if (bytes > 1) {
+      w.i64(bytes - 1);
+      w.emit(op.i64Add);
+    }
+    w.i64(-4096);
+    w.emit(op.i64And, op.i64Ne);
+    w.if();
+    w.get(local.cpu);
+    w.get(local.address);
+    w.i32(bytes);
+    w.call(slow);
+    w.tee(local.host);
+    w.emit(op.i32Eqz);
+    w.if();
+    this.exit(position, REDO);
+    w.end();
+    w.else();
+    w.get(local.entry);
+    w.memory(memoryOp.i32Load, TLB_ADDEND);
+    w.get(local.address);
+    w.emit(op.i32WrapI64, op.i32Add);
+    w.set(local.host);
+    w.end();
+  }
+
+  /** Pops an address; `host` is where it can be read. The instruction at `position` must have had no effect yet. */
+  readable(bytes: number, position: number): void {
+    this.access(bytes, TLB_READ, service.readableSlow, position);
+  }
+
+  writable(bytes: number, position: number): void {
+    this.access(bytes, TLB_WRITE, service.writableForRegion, position);
+  }
+
+  /** Pushes what is at `host`: 8 and 4 bytes as they are (zero-extended), 1 and 2 sign-extended. */
+  loadHost(bytes: number): void {
+    this.w.get(local.host);
+    const opcode = bytes === 8 ? memoryOp.i64Load : bytes === 4 ? memoryOp.i64Load32U : bytes === 2 ? memoryOp.i64Load16S : memoryOp.i64Load8S;
+    this.w.memory(opcode, 0);
+  }
+
+  storeHost(bytes: number, value: Value): void {
+    this.w.get(local.host);
+    this.push(value);
+    const opcode = bytes === 8 ? memoryOp.i64Store : bytes === 4 ? memoryOp.i64Store32 : bytes === 2 ? memoryOp.i64Store16 : memoryOp.i64Store8;
+    this.w.memory(opcode, 0);
+  }
+
+  // ---- ways out --------------------------------------------------------------------------------------------------------
+
+  /** Pushes the virtual address of a position. */
+  pushPosition(position: number): void {
+    this.w.get(local.page);
+    if (position !== 0) {
+      this.w.i64(position);
+      this.w.emit(op.i64Add);
+    }
+  }
+
+  countRetired(count: number): void {
+    if (count === 0) return;
+    this.w.get(local.budget);
+    this.w.i32(count);
+    this.w.emit(op.i32Sub);
+    this.w.set(local.budget);
+  }
+
+  /** Leaves at a position. */
+  exit(position: number, status: number): void {
+    this.pushPosition(position);
+    this.w.set(local.rip);
+    this.exitToRip(status);
+  }
+
+  /** Leaves with RIP in its local. */
+  exitToRip(status: number = JUMP): void {
+    this.w.i32(status);
+    this.w.set(local.status);
+    this.exitWithStatus();
+  }
+
+  exitWithStatus(): void {
+    this.countRetired(this.retired);
+    this.setKind();
+    this.w.br(this.epilogue);
+  }
+
+  /** Tells the epilogue what the flags are made of. */
+  private setKind(): void {
+    const { w, state } = this;
+    const base = withoutRotate(state);
+    if (state & ROTATED) this.computeRotate();
+    if (base === DYNAMIC) {
+      if (!(state & ROTATED)) return;
+      w.get(local.kind);
+      w.i32(ROTATED);
+      w.emit(op.i32Or);
+    } else if (base & SPECIAL) w.i32(state & ROTATED ? IN_MEMORY | ROTATED : FLAGS_IN_PLACE);
+    else w.i32(base | (state & ROTATED));
+    w.set(local.kind);
+  }
+
+  /** CF and OF of the rotate whose result is in its local, at their places in RFLAGS. */
+  private computeRotate(): void {
+    const { w, state } = this;
+    const bits = state & ROTATED_NARROW ? 32 : 64;
+    const bit = (n: number): void => {
+      w.get(local.rotated);
+      w.i64(n);
+      w.emit(op.i64ShrU, op.i32WrapI64);
+      w.i32(1);
+      w.emit(op.i32And);
+    };
+    const [carry, other] = state & ROTATED_RIGHT ? [bits - 1, bits - 2] : [0, bits - 1];
+    bit(carry);
+    w.tee(local.rotateBits);
+    bit(other);
+    w.get(local.rotateBits);
+    w.emit(op.i32Xor);
+    w.i32(11);
+    w.emit(op.i32Shl, op.i32Or);
+    w.set(local.rotateBits);
+  }
+
+  /** What the epilogue does with the flags. */
+  writeFlagsBack(): void {
+    const { w } = this;
+    const when = (bit: number, body: () => void): void => {
+      w.get(local.kind);
+      w.i32(bit);
+      w.emit(op.i32And);
+      w.if();
+      body();
+      w.end();
+    };
+    w.get(local.kind);
+    w.i32(0);
+    w.emit(op.i32GeS);
+    w.if();
+    w.get(local.kind);
+    w.i32(SPECIAL);
+    w.emit(op.i32And, op.i32Eqz);
+    w.if();
+    for (const [bit, opcode] of [
+      [RESULT_IS_DIFFERENCE, op.i64Sub],
+      [RESULT_IS_SUM, op.i64Add],
+    ] as const) {
+      when(bit, () => {
+        w.get(local.ccA);
+        w.get(local.ccB);
+        w.emit(opcode);
+        w.set(local.ccR);
+      });
+    }
+    when(NARROW, () => {
+      this.extendOperands();
+    });
+    w.get(local.cpu);
+    w.get(local.kind);
+    w.i32(KIND_MASK);
+    w.emit(op.i32And);
+    w.memory(memoryOp.i32Store, VCPU_CC_OP);
+    this.storeOperands();
+    w.end();
+    when(ROTATED, () => {
+      w.get(local.cpu);
+      w.get(local.rotateBits);
+      w.call(service.replaceCarryOverflow);
+    });
+    w.end();
+  }
+
+  private extendOperands(): void {
+    for (const which of [local.ccA, local.ccB, local.ccR]) {
+      this.w.get(which);
+      this.w.emit(op.i64Extend32S);
+      this.w.set(which);
+    }
+  }
+
+  private storeOperands(): void {
+    for (const [which, offset] of [
+      [local.ccA, VCPU_CC_A],
+      [local.ccB, VCPU_CC_B],
+      [local.ccR, VCPU_CC_R],
+    ] as const) {
+      this.w.get(local.cpu);
+      this.w.get(which);
+      this.w.memory(memoryOp.i64Store, offset);
+    }
+  }
+
+  // ---- flags -----------------------------------------------------------------------------------------------------------
+
+  /** Makes the operands in the locals those of the DYNAMIC form. */
+  private settle(): void {
+    const { w, state } = this;
+    const base = withoutRotate(state);
+    if (base & SPECIAL) return;
+    if (base & (RESULT_IS_DIFFERENCE | RESULT_IS_SUM)) {
+      w.get(local.ccA);
+      w.get(local.ccB);
+      w.emit(base & RESULT_IS_SUM ? op.i64Add : op.i64Sub);
+      w.set(local.ccR);
+    }
+    if (base & NARROW) this.extendOperands();
+    w.i32(base & KIND_MASK);
+    w.set(local.kind);
+  }
+
+  /** Writes the flags to VCPU_CC_*; the state stays valid besides. */
+  flagsToMemory(): void {
+    const { w, state } = this;
+    const base = withoutRotate(state);
+    if (state === IN_MEMORY || state === DEAD) return;
+    if (base !== IN_MEMORY) {
+      this.settle();
+      w.get(local.cpu);
+      w.get(local.kind);
+      w.memory(memoryOp.i32Store, VCPU_CC_OP);
+      this.storeOperands();
+    }
+    if (state & ROTATED) {
+      this.computeRotate();
+      w.get(local.cpu);
+      w.get(local.rotateBits);
+      w.call(service.replaceCarryOverflow);
+    }
+  }
+
+  /** Brings the flags into the form that `target` wants: the same state, or DYNAMIC. */
+  convertFlags(target: FlagState): void {
+    const { w } = this;
+    if (target === DEAD || target === this.state || target !== DYNAMIC) return;
+    if (this.state & ROTATED) {
+      this.flagsToMemory();
+      this.state = IN_MEMORY;
+    }
+    if (this.state === IN_MEMORY) {
+      w.get(local.cpu);
+      w.memory(memoryOp.i32Load, VCPU_CC_OP);
+      w.set(local.kind);
+      for (const [which, offset] of [
+        [local.ccA, VCPU_CC_A],
+        [local.ccB, VCPU_CC_B],
+        [local.ccR, VCPU_CC_R],
+      ] as const) {
+        w.get(local.cpu);
+        w.memory(memoryOp.i64Load, offset);
+        w.set(which);
+      }
+    } else this.settle();
+    this.state = DYNAMIC;
+  }
+}

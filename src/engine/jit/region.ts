@@ -1,0 +1,250 @@
+/**
+ * Chooses the code of a region: the blocks reachable from its entry by direct branches, calls and the returns that match them.
+ *
+ * Addresses are positions relative to the page of the entry, so that a region serves every address its frames are mapped at. A
+ * called function is followed in a context of its own (the return addresses that are pending), so a return goes to one place.
+ * Code that control has not come to is left out where that is known: the target of a branch that was never decoded.
+ */
+import { PAGE_BYTES, VCPU_STEP_BLOCK } from '../cpu/layout.ts';
+import type { TranslatorCore } from './core.ts';
+import { type Instruction, branchPosition, nextPosition, readInstruction } from './instruction.ts';
+
+/** Pending return addresses of followed calls, innermost first. */
+export interface Context {
+  readonly id: number;
+  readonly returnPosition: number;
+  readonly parent: Context | null;
+  readonly depth: number;
+}
+
+export interface Target {
+  readonly position: number;
+  /** null: the region is left. */
+  block: Block | null;
+}
+
+export interface Block {
+  readonly start: number;
+  readonly context: Context | null;
+  instructions: Instruction[];
+  /** Where control goes on, or goes when a conditional branch is not taken; null: the last instruction leaves the region. */
+  next: Target | null;
+  /** Where a conditional branch taken goes. */
+  taken: Target | null;
+}
+
+export interface CodePage {
+  /** Position of its first byte, a multiple of the page size. */
+  readonly position: number;
+  readonly host: number;
+}
+
+export interface Region {
+  readonly entry: Block;
+  /** In the order found. */
+  readonly blocks: readonly Block[];
+  /** The entry's page first. */
+  readonly pages: readonly CodePage[];
+  readonly instructions: number;
+}
+
+export interface RegionLimits {
+  readonly instructions: number;
+  readonly pages: number;
+  readonly callDepth: number;
+  /** Follow branches that were never taken too. */
+  readonly everything: boolean;
+}
+
+export const DEFAULT_LIMITS: RegionLimits = { instructions: 500, pages: 6, callDepth: 3, everything: false };
+
+const DECODED_ENDS_SHIFT = 8;
+
+export class RegionBuilder {
+  private readonly blocks: Block[] = [];
+  private readonly pages = new Map<number, CodePage | null>();
+  private readonly usedPages: CodePage[] = [];
+  private readonly decoded = new Map<number, Instruction | null>();
+  /** Block that holds the instruction at a position in a context, and its index there. */
+  private readonly owners = new Map<string, { block: Block; index: number }>();
+  private readonly contexts = new Map<string, Context>();
+  private readonly queue: Block[] = [];
+  private count = 0;
+  private readonly view: DataView;
+
+  constructor(
+    private readonly core: TranslatorCore,
+    memory: WebAssembly.Memory,
+    private readonly cpu: number,
+    /** Virtual address of the page of the entry. */
+    private readonly page: bigint,
+    private readonly limits: RegionLimits,
+  ) {
+    this.view = new DataView(memory.buffer);
+  }
+
+  /** The region entered at `offset` in the page; null: nothing there can be translated. */
+  build(offset: number): Region | null {
+    if (this.pageAt(0) === null) return null;
+    const entry = this.blockAt(offset, null);
+    for (let block = this.queue.shift(); block !== undefined; block = this.queue.shift()) this.fill(block);
+    if (entry.instructions.length === 0) return null;
+    return { entry, blocks: this.blocks, pages: this.usedPages, instructions: this.count };
+  }
+
+  private pageAt(position: number): CodePage | null {
+    const start = Math.floor(position / PAGE_BYTES) * PAGE_BYTES;
+    const known = this.pages.get(start);
+    if (known !== undefined) return known;
+    let page: CodePage | null = null;
+    if (this.usedPages.length < this.limits.pages) {
+      const host = this.core.codePointer(this.cpu, BigInt.asIntN(64, this.page + BigInt(start))) >>> 0;
+      if (host !== 0) {
+        page = { position: start, host };
+        this.usedPages.push(page);
+      }
+    }
+    this.pages.set(start, page);
+    return page;
+  }
+
+  private hostAt(position: number): number {
+    const page = this.pageAt(position);
+    return page === null ? 0 : page.host + (position - page.position);
+  }
+
+  private instructionAt(position: number): Instruction | null {
+    const known = this.decoded.get(position);
+    if (known !== undefined) return known;
+    const host = this.hostAt(position);
+    let instruction: Instruction | null = null;
+    if (host !== 0) {
+      const scratch = this.cpu + VCPU_STEP_BLOCK;
+      const bits = this.core.decodeForRegion(this.cpu, host, scratch);
+      if (bits !== 0) {
+        const operations = (bits >> DECODED_ENDS_SHIFT) & 3;
+        instruction = readInstruction(this.view, scratch + (operations - 1) * 32, position, bits & 0xff, operations);
+      }
+    }
+    this.decoded.set(position, instruction);
+    return instruction;
+  }
+
+  private keyOf(position: number, context: Context | null): string {
+    return context === null ? String(position) : `${position}/${context.id}`;
+  }
+
+  /** The block that starts there; made, or split off the one that runs through it, as needed. */
+  private blockAt(position: number, context: Context | null): Block {
+    const key = this.keyOf(position, context);
+    const owner = this.owners.get(key);
+    if (owner !== undefined) {
+      if (owner.index === 0) return owner.block;
+      return this.split(owner.block, owner.index, position);
+    }
+    const block: Block = { start: position, context, instructions: [], next: null, taken: null };
+    this.owners.set(key, { block, index: 0 });
+    this.blocks.push(block);
+    this.queue.push(block);
+    return block;
+  }
+
+  private split(block: Block, index: number, position: number): Block {
+    const tail: Block = {
+      start: position,
+      context: block.context,
+      instructions: block.instructions.slice(index),
+      next: block.next,
+      taken: block.taken,
+    };
+    block.instructions = block.instructions.slice(0, index);
+    block.next = { position, block: tail };
+    block.taken = null;
+    tail.instructions.forEach((instruction, n) => {
+      this.owners.set(this.keyOf(instruction.position, block.context), { block: tail, index: n });
+    });
+    this.blocks.push(tail);
+    return tail;
+  }
+
+  private worthFollowing(position: number): boolean {
+    const host = this.hostAt(position);
+    if (host === 0 || this.count >= this.limits.instructions) return false;
+    return this.limits.everything || this.core.hasBlock(this.cpu, host) !== 0;
+  }
+
+  private fill(block: Block): void {
+    const { context } = block;
+    let position = block.start;
+    for (;;) {
+      const known = block.instructions.length > 0 ? this.owners.get(this.keyOf(position, context)) : undefined;
+      if (known !== undefined) {
+        block.next = { position, block: this.blockAt(position, context) };
+        return;
+      }
+      const instruction = this.count < this.limits.instructions ? this.instructionAt(position) : null;
+      if (instruction === null || instruction.treatment === 'stop') {
+        block.next = { position, block: null };
+        return;
+      }
+      this.owners.set(this.keyOf(position, context), { block, index: block.instructions.length });
+      block.instructions.push(instruction);
+      this.count++;
+      position = nextPosition(instruction);
+      if (this.transfer(block, instruction, position)) return;
+    }
+  }
+
+  /** Ends the block if the instruction transfers control; `after` is the position behind it. */
+  private transfer(block: Block, instruction: Instruction, after: number): boolean {
+    if (instruction.treatment !== 'native') return false;
+    const { context } = block;
+    switch (instruction.handler) {
+      case 'jcc': {
+        const position = branchPosition(instruction);
+        const taken: Target = { position, block: null };
+        block.taken = taken;
+        const next: Target = { position: after, block: null };
+        block.next = next;
+        if (this.count < this.limits.instructions) next.block = this.blockAt(after, context);
+        // Making a block may have split this one: the targets are those of its tail by reference.
+        if (this.worthFollowing(position)) taken.block = this.blockAt(position, context);
+        return true;
+      }
+      case 'jmpRelative': {
+        const position = branchPosition(instruction);
+        const next: Target = { position, block: null };
+        block.next = next;
+        if (this.hostAt(position) !== 0 && this.count < this.limits.instructions) next.block = this.blockAt(position, context);
+        return true;
+      }
+      case 'callRelative': {
+        const position = branchPosition(instruction);
+        const next: Target = { position, block: null };
+        block.next = next;
+        const depth = context?.depth ?? 0;
+        if (depth < this.limits.callDepth && this.worthFollowing(position)) next.block = this.blockAt(position, this.contextOf(after, context));
+        return true;
+      }
+      case 'ret':
+        if (context === null) return true;
+        block.next = { position: context.returnPosition, block: this.blockAt(context.returnPosition, context.parent) };
+        return true;
+      case 'jmpIndirect':
+      case 'callIndirect':
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  private contextOf(returnPosition: number, parent: Context | null): Context {
+    const key = `${returnPosition}/${parent?.id ?? 0}`;
+    let context = this.contexts.get(key);
+    if (context === undefined) {
+      context = { id: this.contexts.size + 1, returnPosition, parent, depth: (parent?.depth ?? 0) + 1 };
+      this.contexts.set(key, context);
+    }
+    return context;
+  }
+}
