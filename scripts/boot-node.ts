@@ -1,7 +1,7 @@
 /**
  * Boots a kernel as a PV domain in Node, its vCPUs taking turns on one thread (or a thread each), and prints its console:
  * `tsx scripts/boot-node.ts --kernel FILE [--ramdisk FILE] [--memory MIB] [--maxmem MIB] [--vcpus N] [--online N]
- * [--append "ARGUMENTS"] [--seconds N] [--threads] [--counters] [--type "WHAT=>TEXT\\n"]...`
+ * [--append "ARGUMENTS"] [--disk SOURCE,VDEV,MODE]... [--seconds N] [--threads] [--translator off|on|eager] [--counters] [--type "WHAT=>TEXT\\n"]...`
  */
 import { readFileSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
@@ -12,8 +12,10 @@ import { CooperativeLauncher } from '../src/engine/hypervisor/cooperative.ts';
 import { Hypervisor } from '../src/engine/hypervisor/hypervisor.ts';
 import type { Clock, HypervisorLog, VcpuLauncher } from '../src/engine/hypervisor/platform.ts';
 import { ConsoleBackend } from '../src/engine/devices/console/console-backend.ts';
+import { DEFAULT_OPTIONS, EAGER_OPTIONS, type Translator, createTranslator } from '../src/engine/jit/index.ts';
 import { XenstoreServer } from '../src/engine/xenstore/server.ts';
 import { writeDomainTree } from '../src/engine/toolstack/xend/domain-tree.ts';
+import { attachDisks } from './boot-node-disks.ts';
 import { registerLines } from '../src/engine/hypervisor/crash-report.ts';
 import { vcpuBlockOf } from '../src/engine/hypervisor/domain-memory.ts';
 import { PV_EXCEPTION_COUNTS, PV_HYPERCALL_COUNTS, PV_PAGE_TABLE_WRITES } from '../src/engine/pv/layout.ts';
@@ -23,6 +25,7 @@ import {
   VCPU_EVENTS,
   VCPU_FAULTS,
   VCPU_INSTRUCTIONS,
+  VCPU_INSTRUCTIONS_TRANSLATED,
   VCPU_TLB_MISSES,
 } from '../src/engine/cpu/layout.ts';
 
@@ -35,12 +38,14 @@ const { values: options } = parseArgs({
     maxmem: { type: 'string' },
     vcpus: { type: 'string', default: '1' },
     online: { type: 'string' },
+    disk: { type: 'string', multiple: true, default: [] },
     type: { type: 'string', multiple: true },
     append: { type: 'string', default: 'console=hvc0 earlyprintk=xen noreplace-smp' },
     seconds: { type: 'string', default: '60' },
     slice: { type: 'string', default: '250000' },
     counters: { type: 'boolean', default: false },
     threads: { type: 'boolean', default: false },
+    translator: { type: 'string', default: 'off' },
   },
 });
 if (options.kernel === undefined) throw new Error('--kernel FILE is needed');
@@ -66,6 +71,7 @@ const entropy = {
     randomFillSync(bytes);
   },
 };
+const translators: Translator[] = [];
 const cooperative = new CooperativeLauncher({
   clock,
   turns: {
@@ -83,6 +89,12 @@ const cooperative = new CooperativeLauncher({
     log.write(`(XEN) d${domid}v${vcpu} core failure: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   },
   sliceInstructions: Number(options.slice),
+  translator: (request, core) => {
+    if (options.translator === 'off') return null;
+    const translator = createTranslator(core, request.memory, vcpuBlockOf(request.vcpu), options.translator === 'eager' ? EAGER_OPTIONS : DEFAULT_OPTIONS);
+    translators.push(translator);
+    return translator;
+  },
 });
 const THREAD = `
 const { workerData } = require('node:worker_threads');
@@ -159,6 +171,14 @@ store.transaction((access) => {
     built,
   });
 });
+attachDisks(options.disk, {
+  store,
+  domid,
+  guest: { grants: domain.grants, bindChannel: (port) => domain.channels.bind(port) },
+  log: (line) => {
+    log.write(`${line}\n`);
+  },
+});
 xenstored.introduce(domid, machine.mapRing(domid, built.storeMfn, built.storePort));
 const guestConsole = new ConsoleBackend(machine.mapRing(domid, built.consoleMfn, built.consolePort), {
   timers: {
@@ -177,11 +197,16 @@ const guestConsole = new ConsoleBackend(machine.mapRing(domid, built.consoleMfn,
 guestConsole.subscribe((bytes) => {
   process.stdout.write(bytes);
 });
-/** "WHAT=>TEXT": after the console has shown WHAT, types TEXT. */
+/** "WHAT=>TEXT": after the console has shown WHAT, types TEXT; "WHAT=>@PATH=VALUE" writes a node of the domain in XenStore. */
 const script = async (): Promise<void> => {
   for (const line of options.type ?? []) {
     const [what = '', text = ''] = line.split('=>');
     await guestConsole.waitFor(what);
+    const [path, value] = text.startsWith('@') ? text.slice(1).split('=') : [];
+    if (path !== undefined && value !== undefined) {
+      store.write(`/local/domain/${domid}/${path}`, value);
+      continue;
+    }
     guestConsole.push(new TextEncoder().encode(text.replaceAll('\\n', '\n')));
   }
 };
@@ -212,9 +237,10 @@ if (options.counters) {
         .map(([n, value]) => `${n}:${value}`)
         .join(' ');
     log.write(
-      `v${vcpu}: ${(counter(VCPU_INSTRUCTIONS) / 1e6).toFixed(1)} M instructions in ${seconds.toFixed(1)} s, ${counter(VCPU_TLB_MISSES)} TLB misses, ` +
+      `v${vcpu}: ${(counter(VCPU_INSTRUCTIONS) / 1e6).toFixed(1)} M instructions (${((counter(VCPU_INSTRUCTIONS_TRANSLATED) * 100) / counter(VCPU_INSTRUCTIONS)).toFixed(1)} % translated) in ${seconds.toFixed(1)} s, ${counter(VCPU_TLB_MISSES)} TLB misses, ` +
         `${counter(VCPU_BLOCKS_DECODED)} blocks decoded, ${counter(VCPU_CODE_DROPS)} code drops, ${counter(VCPU_FAULTS)} faults, ${counter(VCPU_EVENTS)} events, ` +
-        `${counter(PV_PAGE_TABLE_WRITES)} direct page-table writes\n  hypercalls ${list(PV_HYPERCALL_COUNTS, 48)}\n  exceptions ${list(PV_EXCEPTION_COUNTS, 32)}\n`,
+        `${counter(PV_PAGE_TABLE_WRITES)} direct page-table writes\n  hypercalls ${list(PV_HYPERCALL_COUNTS, 48)}\n  exceptions ${list(PV_EXCEPTION_COUNTS, 32)}\n` +
+        (translators[vcpu] === undefined ? '' : `  ${JSON.stringify(translators[vcpu].counters)}\n`),
     );
   }
 }
