@@ -66,6 +66,7 @@ const platform = (store: MemoryFileStore): Dom0Platform => ({
     }),
   clock,
   fileStore: () => store,
+  capacityBytes: () => Promise.resolve(undefined),
   bootFiles: () => Promise.resolve(site),
   scripts: () => new DisposableEvaluator({ spawn: spawnNodeScriptWorker, wasmUrl: undefined, clock, limitMs: 3000 }),
   spawnShell: (host, programs) => new InlineShell(host, programs),

@@ -37,6 +37,8 @@ export interface Dom0Platform {
   readonly createMachine: CreateMachine;
   readonly clock: Clock;
   fileStore(storage: 'indexeddb' | 'memory'): FileStore;
+  /** How much files may hold; undefined = the usual limit. */
+  capacityBytes(storage: 'indexeddb' | 'memory'): Promise<number | undefined>;
   bootFiles(): Promise<BootFiles>;
   scripts(): ScriptEvaluator;
   spawnShell(host: ShellHost, programs: readonly string[]): ShellProcess;
@@ -180,7 +182,9 @@ async function openFiles(
   say: (text: string) => void,
 ): Promise<FileSystem> {
   try {
+    const capacityBytes = await platform.capacityBytes(storage);
     const { fileSystem, fresh } = await FileSystem.open({
+      ...(capacityBytes === undefined ? {} : { capacityBytes }),
       store: platform.fileStore(storage),
       now: () => platform.clock.nowMs(),
       defer: (callback) => platform.clock.after(COMMIT_DELAY_MS, callback),

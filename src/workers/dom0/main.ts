@@ -1,6 +1,7 @@
 /** Entry of the dom0 worker: domain 0 on what a browser offers, served to the page. */
 import { expose } from 'comlink';
 import { MemoryFileStore } from '../../engine/storage/file-store.ts';
+import { DEFAULT_CAPACITY_BYTES } from '../../engine/storage/file-system.ts';
 import type { Clock } from '../../engine/toolstack/services.ts';
 import { MICROPYTHON_WASM_URL, spawnScriptWorker } from '../python/browser-script-worker.ts';
 import { DisposableEvaluator } from '../python/disposable-evaluator.ts';
@@ -24,6 +25,13 @@ const clock: Clock = {
   },
 };
 
+/** Half of what the browser gives the site, and no more than the usual limit: disks are stored beside. */
+async function capacityBytes(storage: 'indexeddb' | 'memory'): Promise<number | undefined> {
+  if (storage === 'memory') return undefined;
+  const { quota } = await navigator.storage.estimate();
+  return quota === undefined ? undefined : Math.min(DEFAULT_CAPACITY_BYTES, Math.floor(quota / 2));
+}
+
 /** Turns of the event loop by messages: timers are made to wait at least 4 ms once they nest. */
 const turns = new MessageChannel();
 const tasks: (() => void)[] = [];
@@ -34,6 +42,7 @@ expose(
     createMachine,
     clock,
     fileStore: (storage) => (storage === 'memory' ? new MemoryFileStore() : new IndexedDbFileStore(FILES_DATABASE)),
+    capacityBytes,
     bootFiles: () => siteBootFiles({ base: new URL('images/', siteRoot), fetch: (url) => fetch(url) }),
     scripts: () => new DisposableEvaluator({ spawn: spawnScriptWorker, wasmUrl: MICROPYTHON_WASM_URL, clock }),
     spawnShell: (host, programs) => new ThreadShellProcess(startShellThread(), host, programs),
