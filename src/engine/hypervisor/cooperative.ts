@@ -30,8 +30,13 @@ export class CooperativeLauncher implements VcpuLauncher {
   start(request: VcpuStart): VcpuThread {
     const { options } = this;
     const core = instantiateCore(request.module, request.memory, options.host(request));
-    const runner = new VcpuRunner(core, request.memory, request.vcpu, options.clock, (error) =>
-      options.onFailure?.(request, error),
+    const runner = new VcpuRunner(
+      core,
+      request.memory,
+      request.vcpu,
+      options.clock,
+      (error) => options.onFailure?.(request, error),
+      options.translator?.(request, core) ?? null,
     );
     const life = { stopped: false };
     void this.live(runner, new Int32Array(request.memory.buffer), life);
