@@ -125,8 +125,11 @@ export class BlockQueue {
     this.respond(request, status);
   }
 
-  private respond({ id, operation }: BlockRequest, status: number): void {
+  private respond(request: BlockRequest, status: number): void {
     if (this.stopped) return;
+    const { id } = request;
+    // Of an indirect request front ends expect the operation inside.
+    const operation = 'transfer' in request ? request.transfer : request.operation;
     const { layout } = this.options;
     this.response.setBigUint64(0, id, true);
     this.response.setUint8(layout.responseOperation, operation);
