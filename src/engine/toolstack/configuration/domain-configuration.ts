@@ -3,6 +3,7 @@ import type { Sxp } from '../sxp.ts';
 import { childrenOf, textOf } from '../sxp.ts';
 import { parseUuid, formatUuid } from '../uuid.ts';
 import { XendError } from '../xend-error.ts';
+import { blockSpecification, type BlockSpecification } from '../devices/block-specification.ts';
 import { parseCpuList } from './cpu-list.ts';
 
 export const RESTART_EVENTS = ['destroy', 'restart', 'preserve', 'rename-restart'] as const;
@@ -35,6 +36,7 @@ export interface DomainConfiguration {
   readonly image: Sxp;
   /** (device ...) lists as given. */
   readonly devices: readonly Sxp[];
+  readonly disks: readonly BlockSpecification[];
 }
 
 export function checkName(name: string): void {
@@ -86,6 +88,7 @@ export function domainConfiguration(vm: Sxp): DomainConfiguration {
     onCrash: restartEvent(vm, 'on_crash', 'restart'),
     image,
     devices,
+    disks: disksOf(devices),
   };
 }
 
@@ -132,14 +135,20 @@ function isDisk(device: readonly Sxp[]): boolean {
   return ['vbd', 'tap'].includes(classOf(device));
 }
 
-/** There are no device back ends yet: saying so beats a guest that waits for its disk for ever. */
+/** The virtual disks; no two may have the same number. */
+function disksOf(devices: readonly (readonly Sxp[])[]): BlockSpecification[] {
+  const disks = devices.filter((device) => isDisk(device)).map((device) => blockSpecification(device[1] ?? []));
+  disks.forEach(({ device, id }, n) => {
+    if (disks.findIndex((other) => other.id === id) < n) throw new XendError(`There are two disks ${device} (device ${id}).`);
+  });
+  return disks;
+}
+
+/** There is no network back end yet: saying so beats a guest that waits for its interface for ever. */
 function refuseDevices(devices: readonly (readonly Sxp[])[]): void {
   for (const device of devices) {
     const kind = classOf(device);
-    if (isDisk(device))
-      throw new XendError(
-        'disk= is not supported yet: this machine has no block back end. Remove disk= and run the guest from its ramdisk.',
-      );
+    if (isDisk(device)) continue;
     if (kind === 'vif')
       throw new XendError('vif= is not supported yet: this machine has no network back end. Remove vif= (and nics=).');
     throw new XendError(`Devices of class '${kind}' are not supported.`);

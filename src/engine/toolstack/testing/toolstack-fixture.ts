@@ -1,12 +1,16 @@
 /** A whole toolstack around the simulated hypervisor, with the real xenstored and file system, for tests. */
+import { BlockBackend } from '../../devices/block/block-backend.ts';
 import { FileSystem } from '../../storage/file-system.ts';
 import { MemoryFileStore } from '../../storage/file-store.ts';
+import { MemoryChunkStore } from '../../storage/memory-chunk-store.ts';
+import { VolumePool } from '../../storage/volume-pool.ts';
 import { encodeUtf8 } from '../../storage/utf8.ts';
 import type { StoreClient } from '../../xenstore/client.ts';
 import { formatTree } from '../../xenstore/format.ts';
 import { XenstoreServer } from '../../xenstore/server.ts';
 import type { CommandTerminal } from '../command.ts';
 import type { ScriptEvaluator, ScriptOutcome, ScriptRequest, ScriptValue } from '../configuration/script.ts';
+import { BlockSources } from '../devices/block-sources.ts';
 import { CancellationSource } from '../services.ts';
 import type { ConsoleConnection, Consoles } from '../xend/consoles.ts';
 import { Xend } from '../xend/xend.ts';
@@ -75,16 +79,29 @@ export class ToolstackFixture {
   readonly store: StoreClient;
   readonly xend: Xend;
   readonly daemonCalls: string[] = [];
+  readonly blockBackend: BlockBackend;
   readonly consoles = new Map<number, SimulatedConsole>();
   /** Cancels the command that runs. */
   cancellation = new CancellationSource();
   private _drawn = 0;
   private readonly _server = new XenstoreServer({ schedule: (task) => void Promise.resolve().then(task), log: () => undefined });
 
-  private constructor(files: FileSystem, memoryMiB: number) {
+  private constructor(
+    files: FileSystem,
+    /** Volumes of the machine. */
+    readonly pool: VolumePool,
+    memoryMiB: number,
+  ) {
     this.files = files;
     this.hypervisor = new SimulatedHypervisor(memoryMiB);
     this.store = this._server.connect();
+    const sources = new BlockSources(pool, files);
+    this.blockBackend = new BlockBackend({
+      store: this._server.connect(),
+      guest: () => undefined,
+      open: (description) => sources.open(description),
+      log: () => undefined,
+    });
     this.xend = new Xend({
       control: this.hypervisor,
       store: this.store,
@@ -94,7 +111,10 @@ export class ToolstackFixture {
       daemons: {
         connect: (domid, name) => this.daemonCalls.push(`connect ${domid} ${name}`),
         shutDown: (domid) => this.daemonCalls.push(`shutdown ${domid}`),
-        disconnect: (domid) => this.daemonCalls.push(`disconnect ${domid}`),
+        disconnect: (domid) => {
+          this.daemonCalls.push(`disconnect ${domid}`);
+          void this.blockBackend.disconnectDomain(domid);
+        },
       },
     });
   }
@@ -110,7 +130,7 @@ export class ToolstackFixture {
     fileSystem.makeDirectory('/boot');
     fileSystem.writeFile('/boot/vmlinuz', encodeUtf8('KERNEL image'));
     fileSystem.writeFile('/boot/initrd', new Uint8Array(4096));
-    return new ToolstackFixture(fileSystem, memoryMiB);
+    return new ToolstackFixture(fileSystem, await VolumePool.open(new MemoryChunkStore()), memoryMiB);
   }
 
   file(path: string, text: string): void {

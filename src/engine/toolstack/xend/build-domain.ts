@@ -7,6 +7,7 @@ import type { FetchProgress, FileSystem } from '../../storage/file-system.ts';
 import { FileSystemError } from '../../storage/file-system-error.ts';
 import { resolvePath } from '../../storage/path.ts';
 import type { StoreClient } from '../../xenstore/client.ts';
+import { attachDisks } from '../devices/block-devices.ts';
 import type { DomainConfiguration } from '../configuration/domain-configuration.ts';
 import type { Cancellation, Clock, Entropy } from '../services.ts';
 import { Interrupted, unlessCancelled } from '../services.ts';
@@ -87,6 +88,7 @@ export async function buildDomain(
     store.transaction((access) => writeDomainTree(access, treeSpecification(domain)));
     connecting = true;
     daemons.connect(domid, configuration.name, built);
+    await attachDisks(services, domain, configuration.disks, options.cancellation);
     return domain;
   } catch (error) {
     if (connecting) daemons.disconnect(domid);

@@ -9,6 +9,7 @@
 import type { BuiltDomain, Domid } from '../../hypervisor/control.ts';
 import type { StoreAccess } from '../../xenstore/client.ts';
 import type { Permissions } from '../../xenstore/permissions.ts';
+import { removeAllBlockBackends } from '../devices/block-nodes.ts';
 
 export const CONSOLE_LIMIT_BYTES = 1024 * 1024;
 const STATE_INITIALISING = '1';
@@ -111,6 +112,7 @@ export function writeDomainTree(store: StoreAccess, specification: DomainTreeSpe
 export function removeDomainTree(store: StoreAccess, domid: Domid, uuid: string | undefined): void {
   store.remove(domainPath(domid));
   store.remove(consoleBackendPath(domid));
+  removeAllBlockBackends(store, domid);
   if (uuid !== undefined) store.remove(vmPath(uuid));
 }
 

@@ -7,6 +7,9 @@
 import type { DomainInformation, Domid, PhysicalInformation, VcpuInformation } from '../../hypervisor/control.ts';
 import type { DomainConfiguration } from '../configuration/domain-configuration.ts';
 import { checkName } from '../configuration/domain-configuration.ts';
+import type { BlockDeviceSummary } from '../devices/block-devices.ts';
+import { attachDisk, detachDisk, listDisks } from '../devices/block-devices.ts';
+import type { BlockSpecification } from '../devices/block-specification.ts';
 import { Interrupted } from '../services.ts';
 import { randomUuid } from '../uuid.ts';
 import { XendError, messageOf } from '../xend-error.ts';
@@ -241,6 +244,28 @@ export class Xend {
     if (trigger !== 'nmi')
       throw new XendError(`Trigger '${trigger}' is not supported for a paravirtualised domain; only 'nmi' is.`);
     this._options.control.sendTrigger(domid, 'nmi', vcpu);
+  }
+
+  /** Resolves when the back end has the disk; the guest finds it by itself. */
+  async attachDisk(domid: Domid, disk: BlockSpecification): Promise<void> {
+    this._refuseDomain0(domid, 'Cannot attach a disk to domain 0');
+    const domain = this._managed(domid);
+    await attachDisk(this._options, domain, disk);
+    this.log.write('INFO', `Disk ${disk.device} (${disk.id}) given to ${domain.name} (${domid}).`);
+    this.changed();
+  }
+
+  /** `designation`: number or name of the virtual device. */
+  async detachDisk(domid: Domid, designation: string, force: boolean): Promise<void> {
+    this._refuseDomain0(domid, 'Domain 0 has no virtual disks');
+    const domain = this._managed(domid);
+    await detachDisk(this._options, domid, designation, force);
+    this.log.write('INFO', `Disk ${designation} taken from ${domain.name} (${domid}).`);
+    this.changed();
+  }
+
+  disks(domid: Domid): BlockDeviceSummary[] {
+    return domid === DOMAIN_0 ? [] : listDisks(this._options.store, domid);
   }
 
   // What follows is for the lifecycle.

@@ -209,10 +209,16 @@ describe('xm create', () => {
       'xm create -c needs a terminal; run it by itself in the shell of domain 0.',
     ],
     [
-      'a disk',
-      ['disk = ["phy:a,sda1,w"]'],
+      'a volume that is not there',
+      ['disk = ["phy:vg/nope,sda1,w"]'],
       'create vm',
-      'disk= is not supported yet: this machine has no block back end. Remove disk= and run the guest from its ramdisk.',
+      'Device 2049 (vbd) could not be connected.\nBackend device not found.',
+    ],
+    [
+      'an image that is not there',
+      ['disk = ["file:/root/nope,xvda,w"]'],
+      'create vm',
+      'Device 51712 (vbd) could not be connected.\n/root/nope does not exist.',
     ],
     ['CPUs that are not there', ['cpus = "7"'], 'create vm', 'There is no physical CPU 7; this machine has 2 (0 to 1).'],
   ];

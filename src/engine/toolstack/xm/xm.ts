@@ -3,6 +3,7 @@ import type { Command, CommandIo } from '../command.ts';
 import { UsageError } from '../getopt.ts';
 import { Interrupted } from '../services.ts';
 import { XendError, messageOf } from '../xend-error.ts';
+import { blockAttach, blockDetach, blockList } from './block.ts';
 import { console } from './console.ts';
 import { create } from './create.ts';
 import { printCommandHelp, printLongHelp, printShortHelp, printUsage } from './help.ts';
@@ -34,6 +35,9 @@ const help: XmCommand = {
 };
 
 export const COMMANDS: readonly XmCommand[] = [
+  blockAttach,
+  blockDetach,
+  blockList,
   console,
   create,
   destroy,
