@@ -99,21 +99,50 @@ export async function buildCore(options: { debug?: boolean; output?: string } = 
   writeIfChanged(join(generated, 'handlers.ts'), handlersSource());
   writeIfChanged(join(generated, 'hot.ts'), hotSource());
   writeIfChanged(join(generated, 'interpreter.ts'), interpreterSource());
-  const entry = existsSync('src/engine/pv/index.ts') ? ['src/engine/cpu/index.ts', 'src/engine/pv/index.ts'] : ['src/engine/cpu/index.ts'];
+  const entry = existsSync('src/engine/pv/index.ts')
+    ? ['src/engine/cpu/index.ts', 'src/engine/pv/index.ts']
+    : ['src/engine/cpu/index.ts'];
   const output = options.output ?? 'build/core.wasm';
   const optimise = options.debug ? ['-O1', '--debug'] : ['-O3', '--noAssert'];
-  const { error, stderr } = await asc.main([
-    ...entry,
-    '--outFile', output,
-    ...optimise,
-    '--runtime', 'stub',
-    '--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536',
-    '--memoryBase', '1024',
-    '--exportTable',
-    '--enable', 'threads', '--enable', 'simd', '--enable', 'bulk-memory',
-    '--enable', 'sign-extension', '--enable', 'nontrapping-f2i', '--enable', 'mutable-globals',
-    '--disableWarning', '235', '--disableWarning', '201', '--disableWarning', '112',
-  ]);
+  const stderr = asc.createMemoryStream();
+  const { error } = await asc.main(
+    [
+      ...entry,
+      '--outFile',
+      output,
+      ...optimise,
+      '--runtime',
+      'stub',
+      '--importMemory',
+      '--sharedMemory',
+      '--initialMemory',
+      '1',
+      '--maximumMemory',
+      '65536',
+      '--memoryBase',
+      '1024',
+      '--exportTable',
+      '--enable',
+      'threads',
+      '--enable',
+      'simd',
+      '--enable',
+      'bulk-memory',
+      '--enable',
+      'sign-extension',
+      '--enable',
+      'nontrapping-f2i',
+      '--enable',
+      'mutable-globals',
+      '--disableWarning',
+      '235',
+      '--disableWarning',
+      '201',
+      '--disableWarning',
+      '112',
+    ],
+    { stderr },
+  );
   if (error) throw new Error(`asc: ${stderr.toString()}`);
   const warnings = stderr.toString();
   if (warnings) process.stderr.write(warnings);

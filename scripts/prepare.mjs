@@ -53,7 +53,14 @@ function installDependencies() {
     say('installing dependencies');
     // No install scripts: the one there is (esbuild's) only saves a start-up step, and fails when another process starts at the wrong moment.
     // Not `npm ci`: that refuses a lock without the optional packages for other platforms, which some registries do not carry.
-    run('Installing dependencies', 'npm', ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error']);
+    run('Installing dependencies', 'npm', [
+      'install',
+      '--no-save',
+      '--no-audit',
+      '--no-fund',
+      '--ignore-scripts',
+      '--loglevel=error',
+    ]);
   }
   writeFileSync(stamp, wanted);
 }

@@ -93,7 +93,8 @@ function parseOperand(text: string, into: Operands, first: boolean, row: Row): v
       return;
     case 'I':
       if (into.immediate === format.IMMEDIATE_W && type === 'b') into.immediate = format.IMMEDIATE_W_B;
-      else into.immediate = { b: format.IMMEDIATE_B, w: format.IMMEDIATE_W, z: format.IMMEDIATE_Z, v: format.IMMEDIATE_V }[type] ?? 0;
+      else
+        into.immediate = { b: format.IMMEDIATE_B, w: format.IMMEDIATE_W, z: format.IMMEDIATE_Z, v: format.IMMEDIATE_V }[type] ?? 0;
       if (into.immediate === 0) throw new Error(`bad immediate "${text}" of ${row.mnemonic}`);
       return;
     case 'J':

@@ -72,9 +72,7 @@ function frameBucket(cpu: usize, frame: u32): usize {
 // @ts-ignore: decorator
 @inline
 export function jumpEntry(cpu: usize, rip: u64): usize {
-  return (
-    <usize>load<u32>(cpu, VCPU_JUMP_CACHE) + ((<usize>(rip ^ (rip >> 9)) & (JUMP_ENTRIES - 1)) * JUMP_ENTRY_BYTES)
-  );
+  return <usize>load<u32>(cpu, VCPU_JUMP_CACHE) + ((<usize>(rip ^ (rip >> 9))) & (JUMP_ENTRIES - 1)) * JUMP_ENTRY_BYTES;
 }
 
 /** First operation for the code at `rip`, with VCPU_PAGE set; 0 = fault of the fetch recorded. Bypasses the jump cache, fills it. */
@@ -109,7 +107,8 @@ export function findOperation(cpu: usize, rip: u64): usize {
 }
 
 function makeBlock(cpu: usize, rip: u64, host: usize): usize {
-  if (load<u32>(cpu, VCPU_ARENA_NEXT) + BLOCK_HEADER_BYTES + LARGEST_BLOCK_BYTES > load<u32>(cpu, VCPU_ARENA_END)) dropAllBlocks(cpu);
+  if (load<u32>(cpu, VCPU_ARENA_NEXT) + BLOCK_HEADER_BYTES + LARGEST_BLOCK_BYTES > load<u32>(cpu, VCPU_ARENA_END))
+    dropAllBlocks(cpu);
   const block = <usize>load<u32>(cpu, VCPU_ARENA_NEXT);
   const second = decodeBlock(cpu, block + BLOCK_HEADER_BYTES, rip, host);
   if (decodeFailed()) return 0;
@@ -131,7 +130,8 @@ function makeBlock(cpu: usize, rip: u64, host: usize): usize {
 /** Block of one page that starts at `host`, 0 = none. */
 export function blockAt(cpu: usize, host: u32): usize {
   let block = <usize>load<u32>(hashBucket(cpu, host));
-  while (block && (load<u32>(block, BLOCK_KEY) != host || load<u32>(block, BLOCK_SECOND) != 0)) block = load<u32>(block, BLOCK_NEXT);
+  while (block && (load<u32>(block, BLOCK_KEY) != host || load<u32>(block, BLOCK_SECOND) != 0))
+    block = load<u32>(block, BLOCK_NEXT);
   return block;
 }
 

@@ -34,9 +34,9 @@ import { dropAllRegions } from './regions';
 export function markCode(cpu: usize, host: usize, bytes: u32): void {
   const record = frameRecordOf(host);
   const bit: u32 = 1 << load<u32>(cpu, VCPU_ID);
-  const offset = <u32>host & (PAGE_BYTES - 1);
+  const offset = (<u32>host) & (PAGE_BYTES - 1);
   const to = min<u32>(offset + bytes - 1, PAGE_BYTES - 1);
-  const chunks = (~(<u64>0) << (<u64>offset >> 6)) & (~(<u64>0) >> (63 - (<u64>to >> 6)));
+  const chunks = (~(<u64>0) << ((<u64>offset) >> 6)) & (~(<u64>0) >> (63 - ((<u64>to) >> 6)));
   if ((load<u64>(record, FRAME_CODE_CHUNKS) & chunks) != chunks) atomic.or<u64>(record, chunks, FRAME_CODE_CHUNKS);
   if (!(load<u32>(record, FRAME_CODE_VCPUS) & bit)) atomic.or<u32>(record, bit, FRAME_CODE_VCPUS);
   while (atomic.load<u32>(record, FRAME_FLAGS) & FRAMEF_WRITE_CACHED) {
@@ -55,7 +55,7 @@ export function dropCode(cpu: usize, host: usize): void {
   const self = cpu ? load<u32>(cpu, VCPU_ID) : ~(<u32>0);
   const count = load<u32>(CONTROL, CONTROL_VCPU_COUNT);
   for (let n: u32 = 0; n < count; n++) {
-    if (!(holders & (<u32>1 << n))) continue;
+    if (!(holders & ((<u32>1) << n))) continue;
     if (n == self) dropFrameBlocks(cpu, frame);
     else postDrop(VCPU_BLOCKS + <usize>n * VCPU_BLOCK_BYTES, frame);
   }

@@ -1,11 +1,5 @@
 /** Decodes straight-line code into a block (see blocks.ts for where blocks end), marking each chunk before it is read. */
-import {
-  OP_BYTES,
-  OP_HANDLER,
-  OP_OFFSET,
-  PAGE_BYTES,
-  VCPU_FETCH_BUFFER,
-} from './layout';
+import { OP_BYTES, OP_HANDLER, OP_OFFSET, PAGE_BYTES, VCPU_FETCH_BUFFER } from './layout';
 import { translateExecute } from './tlb';
 import { markCode } from './code-marks';
 import { LONGEST_INSTRUCTION, decodeInstruction, decodedCount, decodedEnds, decodedLength, decodedTooLong } from './decode';
@@ -41,7 +35,7 @@ export function decodeBlock(cpu: usize, first: usize, rip: u64, host: usize): us
 /** As decodeBlock, at most `limit` instructions. */
 export function decodeUpTo(cpu: usize, first: usize, rip: u64, host: usize, limit: u32): usize {
   let op = first;
-  let offset = <u32>rip & (PAGE_BYTES - 1);
+  let offset = (<u32>rip) & (PAGE_BYTES - 1);
   const pageHost = host - offset;
   failed = false;
   startSpecialising();
@@ -109,7 +103,7 @@ function fetchBytes(from: usize, count: u32, at: u32): void {
   for (let n: u32 = 0; n < count; n++) {
     const byte = <u64>load<u8>(from + n);
     const to = at + n;
-    if (to < 8) fetchLow |= byte << (<u64>to << 3);
+    if (to < 8) fetchLow |= byte << ((<u64>to) << 3);
     else fetchHigh |= byte << ((<u64>to - 8) << 3);
   }
 }
@@ -121,4 +115,3 @@ function fetchBuffer(cpu: usize): usize {
   store<u64>(buffer, 0, 16);
   return buffer;
 }
-

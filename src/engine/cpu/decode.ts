@@ -53,9 +53,7 @@ import {
   RM_ACCUMULATOR,
   RM_GPR,
   RM_GPR_BYTE,
-  RM_NONE,
   RM_NUMBER,
-  RM_NUMBER_LOW,
   RM_OPCODE,
   RM_OPCODE_BYTE,
   ROWF_DEFAULT64,
@@ -120,7 +118,8 @@ export function decodeInstruction(bytes: usize, op: usize, offset: u32): void {
     else if (byte == 0xf3) repeat = 3;
     else if (byte == 0x64) segment = VCPU_FS_BASE;
     else if (byte == 0x65) segment = VCPU_GS_BASE;
-    else if (byte == 0x2e || byte == 0x36 || byte == 0x3e || byte == 0x26) segment = segment; // without effect in 64-bit mode
+    else if (byte == 0x2e || byte == 0x36 || byte == 0x3e || byte == 0x26)
+      segment = segment; // without effect in 64-bit mode
     else if ((byte & 0xf0) == 0x40) {
       rex = byte;
       continue;
@@ -173,7 +172,15 @@ export function decodeInstruction(bytes: usize, op: usize, offset: u32): void {
       const number = reg | ((rex & 4) << 1);
       store<u8>(
         op,
-        <u8>(regKind == REG_GPR ? number << 3 : regKind == REG_GPR_BYTE ? byteRegister(number, rex) : regKind == REG_NUMBER ? number : reg),
+        <u8>(
+          (regKind == REG_GPR
+            ? number << 3
+            : regKind == REG_GPR_BYTE
+              ? byteRegister(number, rex)
+              : regKind == REG_NUMBER
+                ? number
+                : reg)
+        ),
         OP_REG,
       );
     }
@@ -181,7 +188,15 @@ export function decodeInstruction(bytes: usize, op: usize, offset: u32): void {
       const number = (modrm & 7) | ((rex & 1) << 3);
       store<u8>(
         op,
-        <u8>(rmKind == RM_GPR ? number << 3 : rmKind == RM_GPR_BYTE ? byteRegister(number, rex) : rmKind == RM_NUMBER ? number : modrm & 7),
+        <u8>(
+          (rmKind == RM_GPR
+            ? number << 3
+            : rmKind == RM_GPR_BYTE
+              ? byteRegister(number, rex)
+              : rmKind == RM_NUMBER
+                ? number
+                : modrm & 7)
+        ),
         OP_RM,
       );
     } else {
@@ -226,9 +241,16 @@ export function decodeInstruction(bytes: usize, op: usize, offset: u32): void {
   let immediate: i64 = 0;
   let relative = false;
   switch (<i32>load<u8>(record, ROW_IMMEDIATE_KIND)) {
-    case IMMEDIATE_NONE: break;
-    case IMMEDIATE_B: immediate = <i64>load<i8>(p); p += 1; break;
-    case IMMEDIATE_W: immediate = <i64>load<i16>(p); p += 2; break;
+    case IMMEDIATE_NONE:
+      break;
+    case IMMEDIATE_B:
+      immediate = <i64>load<i8>(p);
+      p += 1;
+      break;
+    case IMMEDIATE_W:
+      immediate = <i64>load<i16>(p);
+      p += 2;
+      break;
     case IMMEDIATE_Z:
       if (opsize && !rexw) {
         immediate = <i64>load<i16>(p);
@@ -250,8 +272,16 @@ export function decodeInstruction(bytes: usize, op: usize, offset: u32): void {
         p += 4;
       }
       break;
-    case IMMEDIATE_REL8: immediate = <i64>load<i8>(p); p += 1; relative = true; break;
-    case IMMEDIATE_REL32: immediate = <i64>load<i32>(p); p += 4; relative = true; break;
+    case IMMEDIATE_REL8:
+      immediate = <i64>load<i8>(p);
+      p += 1;
+      relative = true;
+      break;
+    case IMMEDIATE_REL32:
+      immediate = <i64>load<i32>(p);
+      p += 4;
+      relative = true;
+      break;
     case IMMEDIATE_OFFSET:
       if (flags & OPF_ADDRESS32) {
         immediate = <i64>load<u32>(p);
@@ -261,8 +291,13 @@ export function decodeInstruction(bytes: usize, op: usize, offset: u32): void {
         p += 8;
       }
       break;
-    case IMMEDIATE_W_B: immediate = <i64>load<u16>(p) | (<i64>load<u8>(p + 2) << 16); p += 3; break;
-    case IMMEDIATE_ONE: immediate = 1; break;
+    case IMMEDIATE_W_B:
+      immediate = (<i64>load<u16>(p)) | ((<i64>load<u8>(p + 2)) << 16);
+      p += 3;
+      break;
+    case IMMEDIATE_ONE:
+      immediate = 1;
+      break;
   }
   const length = <u32>(p - bytes);
   decodedLength = length;

@@ -80,7 +80,7 @@ function getOverflow(cpu: usize): u32 {
   if (kind == CC_SUB) return u32(((a ^ load<i64>(cpu, VCPU_CC_B)) & (a ^ r)) < 0);
   if (kind == CC_LOGIC) return 0;
   if (kind == CC_ADD) return u32(((a ^ r) & (load<i64>(cpu, VCPU_CC_B) ^ r)) < 0);
-  if (kind == CC_EXPLICIT) return (<u32>r & OF) >> 11;
+  if (kind == CC_EXPLICIT) return ((<u32>r) & OF) >> 11;
   if (kind == CC_INC) return u32((~a & r) < 0);
   if (kind == CC_DEC) return u32((a & ~r) < 0);
   if (kind == CC_ADC) return u32(((a ^ r) & (load<i64>(cpu, VCPU_CC_B) ^ r)) < 0);
@@ -103,9 +103,10 @@ export function getFlags(cpu: usize): u32 {
   let flags = getCarry(cpu) | (getOverflow(cpu) << 11) | (parityOf(<u32>r) << 2);
   if (r == 0) flags |= ZF;
   if (r < 0) flags |= SF;
-  if (kind == CC_ADD || kind == CC_SUB || kind == CC_ADC || kind == CC_SBB) flags |= <u32>(load<i64>(cpu, VCPU_CC_A) ^ load<i64>(cpu, VCPU_CC_B) ^ r) & AF;
-  else if (kind == CC_INC) flags |= (<u32>r & 15) == 0 ? AF : 0;
-  else if (kind == CC_DEC) flags |= (<u32>r & 15) == 15 ? AF : 0;
+  if (kind == CC_ADD || kind == CC_SUB || kind == CC_ADC || kind == CC_SBB)
+    flags |= (<u32>(load<i64>(cpu, VCPU_CC_A) ^ load<i64>(cpu, VCPU_CC_B) ^ r)) & AF;
+  else if (kind == CC_INC) flags |= ((<u32>r) & 15) == 0 ? AF : 0;
+  else if (kind == CC_DEC) flags |= ((<u32>r) & 15) == 15 ? AF : 0;
   return flags;
 }
 
@@ -122,25 +123,57 @@ export function condition(cpu: usize, code: u32): bool {
   if (kind == CC_EXPLICIT) {
     const f = <u32>r;
     switch (code >> 1) {
-      case 0: holds = (f & OF) != 0; break;
-      case 1: holds = (f & CF) != 0; break;
-      case 2: holds = (f & ZF) != 0; break;
-      case 3: holds = (f & (CF | ZF)) != 0; break;
-      case 4: holds = (f & SF) != 0; break;
-      case 5: holds = (f & PF) != 0; break;
-      case 6: holds = ((f >> 7) & 1) != ((f >> 11) & 1); break;
-      default: holds = (f & ZF) != 0 || ((f >> 7) & 1) != ((f >> 11) & 1); break;
+      case 0:
+        holds = (f & OF) != 0;
+        break;
+      case 1:
+        holds = (f & CF) != 0;
+        break;
+      case 2:
+        holds = (f & ZF) != 0;
+        break;
+      case 3:
+        holds = (f & (CF | ZF)) != 0;
+        break;
+      case 4:
+        holds = (f & SF) != 0;
+        break;
+      case 5:
+        holds = (f & PF) != 0;
+        break;
+      case 6:
+        holds = ((f >> 7) & 1) != ((f >> 11) & 1);
+        break;
+      default:
+        holds = (f & ZF) != 0 || ((f >> 7) & 1) != ((f >> 11) & 1);
+        break;
     }
   } else {
     switch (code >> 1) {
-      case 0: holds = getOverflow(cpu) != 0; break;
-      case 1: holds = getCarry(cpu) != 0; break;
-      case 2: holds = r == 0; break;
-      case 3: holds = r == 0 || getCarry(cpu) != 0; break;
-      case 4: holds = r < 0; break;
-      case 5: holds = parityOf(<u32>r) != 0; break;
-      case 6: holds = u32(r < 0) != getOverflow(cpu); break;
-      default: holds = r == 0 || u32(r < 0) != getOverflow(cpu); break;
+      case 0:
+        holds = getOverflow(cpu) != 0;
+        break;
+      case 1:
+        holds = getCarry(cpu) != 0;
+        break;
+      case 2:
+        holds = r == 0;
+        break;
+      case 3:
+        holds = r == 0 || getCarry(cpu) != 0;
+        break;
+      case 4:
+        holds = r < 0;
+        break;
+      case 5:
+        holds = parityOf(<u32>r) != 0;
+        break;
+      case 6:
+        holds = u32(r < 0) != getOverflow(cpu);
+        break;
+      default:
+        holds = r == 0 || u32(r < 0) != getOverflow(cpu);
+        break;
     }
   }
   return holds != ((code & 1) != 0);
@@ -148,7 +181,7 @@ export function condition(cpu: usize, code: u32): bool {
 
 /** Complete RFLAGS, arithmetic flags included. */
 export function getRflags(cpu: usize): u64 {
-  return (load<u64>(cpu, VCPU_RFLAGS) & ~(<u64>ARITHMETIC)) | <u64>getFlags(cpu) | 2;
+  return (load<u64>(cpu, VCPU_RFLAGS) & ~(<u64>ARITHMETIC)) | (<u64>getFlags(cpu)) | 2;
 }
 
 /** Sets all of RFLAGS as given (who may change what is the caller's matter); TF takes effect on the next instruction. */

@@ -33,7 +33,7 @@ export function attachFrames(): void {
 export function frameHost(mfn: u64): usize {
   const index = mfn - firstMfn;
   if (index >= frameCount) return 0;
-  return framesBase + (<usize>index << PAGE_SHIFT);
+  return framesBase + ((<usize>index) << PAGE_SHIFT);
 }
 
 /** Record of the frame that `host` points into; `host` must lie in the frames. */
@@ -54,7 +54,7 @@ export function frameIndexOf(host: usize): u32 {
 }
 
 export function hostOfFrameIndex(index: u32): usize {
-  return framesBase + (<usize>index << PAGE_SHIFT);
+  return framesBase + ((<usize>index) << PAGE_SHIFT);
 }
 
 export function recordOfFrameIndex(index: u32): usize {

@@ -90,5 +90,5 @@ export function timeStampCounter(cpu: usize): u64 {
 }
 
 export function randomBits(): u64 {
-  return ((<u64>hostEntropy()) << 32) | <u64>hostEntropy();
+  return ((<u64>hostEntropy()) << 32) | (<u64>hostEntropy());
 }

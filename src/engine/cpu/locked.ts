@@ -40,8 +40,8 @@ export function compareExchange(cpu: usize, p: usize, bytes: u32, old: u64, want
   }
   const word = p & ~(<usize>7);
   if (((p + bytes - 1) & ~(<usize>7)) == word) {
-    const shift = (<u64>p & 7) << 3;
-    const mask = ((<u64>1 << (<u64>bytes << 3)) - 1) << shift;
+    const shift = ((<u64>p) & 7) << 3;
+    const mask = (((<u64>1) << ((<u64>bytes) << 3)) - 1) << shift;
     const seen = atomic.load<u64>(word);
     if ((seen & mask) >> shift != old) return false;
     return atomic.cmpxchg<u64>(word, seen, (seen & ~mask) | (wanted << shift)) == seen;

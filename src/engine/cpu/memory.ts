@@ -57,7 +57,7 @@ export function readableSlow(cpu: usize, va: u64, bytes: u32): usize {
   if (!first) return 0;
   const second = translateRead(cpu, last & PAGE_MASK);
   if (!second) return 0;
-  const firstBytes = PAGE_BYTES - (<u32>va & (PAGE_BYTES - 1));
+  const firstBytes = PAGE_BYTES - ((<u32>va) & (PAGE_BYTES - 1));
   memory.copy(cpu + VCPU_BOUNCE, first, firstBytes);
   memory.copy(cpu + VCPU_BOUNCE + firstBytes, second, bytes - firstBytes);
   return cpu + VCPU_BOUNCE;
@@ -94,12 +94,12 @@ export function beginStoreSlow(cpu: usize, va: u64, bytes: u32): usize {
   if (!host) {
     const refused = takeRefusedHost();
     if (!refused || !(atomic.load<u32>(frameRecordOf(refused), FRAME_FLAGS) & FRAMEF_PAGE_TABLE)) return 0;
-    host = refused + (<usize>va & (PAGE_BYTES - 1));
+    host = refused + ((<usize>va) & (PAGE_BYTES - 1));
     if (bytes > 8 || ((host ^ (host + bytes - 1)) & ~(<usize>7)) != 0) return 0;
     kind = STORE_PAGE_TABLE;
     const word = atomic.load<u64>(host & ~(<usize>7));
     store<u64>(cpu, word, BOUNCE_OLD);
-    store<u64>(cpu, word >> ((<u64>host & 7) << 3), VCPU_BOUNCE);
+    store<u64>(cpu, word >> (((<u64>host) & 7) << 3), VCPU_BOUNCE);
   } else if (load<u64>(tlbEntry(cpu, va), TLB_WRITE) == (va & PAGE_MASK)) {
     return host;
   }
@@ -115,7 +115,7 @@ function beginCrossingStore(cpu: usize, va: u64, bytes: u32, last: u64): usize {
   if (!first) return 0;
   const second = fillTlb(cpu, last & PAGE_MASK, ACCESS_WRITE);
   if (!second) return 0;
-  const firstBytes = PAGE_BYTES - (<u32>va & (PAGE_BYTES - 1));
+  const firstBytes = PAGE_BYTES - ((<u32>va) & (PAGE_BYTES - 1));
   memory.copy(cpu + VCPU_BOUNCE, first, firstBytes);
   memory.copy(cpu + VCPU_BOUNCE + firstBytes, second, bytes - firstBytes);
   store<u64>(cpu, va, VCPU_STORE_ADDRESS);
@@ -144,7 +144,7 @@ export function endStoreSlow(cpu: usize): i32 {
     return NEXT;
   }
   if (kind == STORE_CROSSING) {
-    const firstBytes = PAGE_BYTES - (<u32>host & (PAGE_BYTES - 1));
+    const firstBytes = PAGE_BYTES - ((<u32>host) & (PAGE_BYTES - 1));
     const second = <usize>load<u32>(cpu, VCPU_STORE_HOST2);
     memory.copy(host, cpu + VCPU_BOUNCE, firstBytes);
     memory.copy(second, cpu + VCPU_BOUNCE + firstBytes, bytes - firstBytes);
@@ -157,8 +157,8 @@ export function endStoreSlow(cpu: usize): i32 {
 
 function endPageTableStore(cpu: usize, host: usize, bytes: u32): i32 {
   const old = load<u64>(cpu, BOUNCE_OLD);
-  const shift = (<u64>host & 7) << 3;
-  const mask = bytes == 8 ? ~(<u64>0) : ((<u64>1 << (<u64>bytes << 3)) - 1) << shift;
+  const shift = ((<u64>host) & 7) << 3;
+  const mask = bytes == 8 ? ~(<u64>0) : (((<u64>1) << ((<u64>bytes) << 3)) - 1) << shift;
   const wanted = (old & ~mask) | ((load<u64>(cpu, VCPU_BOUNCE) << shift) & mask);
   // The hypervisor may wait for its lock: count as outside the guest meanwhile.
   leaveGuest(cpu);
@@ -190,7 +190,7 @@ export function storeMarked(cpu: usize, host: usize, bytes: u32): void {
   const record = frameRecordOf(host);
   logDirty(record);
   if (!atomic.load<u32>(record, FRAME_CODE_VCPUS)) return;
-  const offset = <u32>host & (PAGE_BYTES - 1);
+  const offset = (<u32>host) & (PAGE_BYTES - 1);
   const from = <u64>(offset >> 6);
   const to = <u64>((offset + bytes - 1) >> 6);
   const chunks = (~(<u64>0) << from) & (~(<u64>0) >> (63 - to));
@@ -200,7 +200,7 @@ export function storeMarked(cpu: usize, host: usize, bytes: u32): void {
 /** Copies guest memory to `destination`; false = part of it cannot be read (no fault is raised). */
 export function copyFromGuest(cpu: usize, destination: usize, va: u64, bytes: u32): bool {
   while (bytes) {
-    const here = min<u32>(bytes, PAGE_BYTES - (<u32>va & (PAGE_BYTES - 1)));
+    const here = min<u32>(bytes, PAGE_BYTES - ((<u32>va) & (PAGE_BYTES - 1)));
     const host = translateRead(cpu, va);
     if (!host) return false;
     memory.copy(destination, host, here);
@@ -214,7 +214,7 @@ export function copyFromGuest(cpu: usize, destination: usize, va: u64, bytes: u3
 /** Copies to guest memory; false = part of it cannot be written (what came before it has been; no fault is raised). */
 export function copyToGuest(cpu: usize, va: u64, source: usize, bytes: u32): bool {
   while (bytes) {
-    const here = min<u32>(bytes, PAGE_BYTES - (<u32>va & (PAGE_BYTES - 1)));
+    const here = min<u32>(bytes, PAGE_BYTES - ((<u32>va) & (PAGE_BYTES - 1)));
     const entry = tlbEntry(cpu, va);
     const page = va & PAGE_MASK;
     let host: usize;

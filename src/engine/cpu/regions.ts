@@ -9,7 +9,6 @@ import {
   FAULT,
   JUMP,
   NEXT,
-  OP_BYTES,
   OP_HANDLER,
   OP_LINK,
   OP_OFFSET,
@@ -171,7 +170,7 @@ const DECODED_ENDS: u32 = 0x10000;
  * Decodes the instruction at `host` into operations at `op` as its row says (not specialised), after marking its bytes as code.
  */
 export function decodeForRegion(cpu: usize, host: usize, op: usize): u32 {
-  const offset = <u32>host & (PAGE_BYTES - 1);
+  const offset = (<u32>host) & (PAGE_BYTES - 1);
   const available = min<u32>(PAGE_BYTES - offset, LONGEST_INSTRUCTION);
   markCode(cpu, host, available);
   const buffer = cpu + VCPU_FETCH_BUFFER;

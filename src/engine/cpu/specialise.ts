@@ -9,7 +9,6 @@ import {
   OPF_LOCK,
   OPF_MEMORY,
   OP_AUX,
-  OP_BYTES,
   OP_FLAGS,
   OP_HANDLER,
   OP_IMMEDIATE,
@@ -38,7 +37,18 @@ import {
   testEI,
   unaryE,
 } from './handlers/integer';
-import { callIndirect, callRelative, jcc, jmpIndirect, jmpRelative, leave, popRm, pushImmediate, pushRm, ret } from './handlers/control';
+import {
+  callIndirect,
+  callRelative,
+  jcc,
+  jmpIndirect,
+  jmpRelative,
+  leave,
+  popRm,
+  pushImmediate,
+  pushRm,
+  ret,
+} from './handlers/control';
 import { shiftImmediate } from './handlers/shift';
 import * as hot from './generated/hot';
 
@@ -150,7 +160,8 @@ function movLoad(op: usize, size: u32, memory: bool): i32 {
 }
 
 function movImmediate(op: usize, size: u32, memory: bool): i32 {
-  if (memory) return size == 8 ? hot.HOT_STORE64_I : size == 4 ? hot.HOT_STORE32_I : size == 2 ? hot.HOT_STORE16_I : hot.HOT_STORE8_I;
+  if (memory)
+    return size == 8 ? hot.HOT_STORE64_I : size == 4 ? hot.HOT_STORE32_I : size == 2 ? hot.HOT_STORE16_I : hot.HOT_STORE8_I;
   if (size == 4) store<u64>(op, <u64>load<u32>(op, OP_IMMEDIATE), OP_IMMEDIATE);
   return size >= 4 ? hot.HOT_MOV_R_I : -1;
 }
@@ -185,15 +196,21 @@ function aluFormEG(op: usize, size: u32, kind: u32, memory: bool, flags: u32): i
   if (size == 2) return kind == ALU_CMP ? hot.HOT_CMP16_RR : -1;
   const wide = size == 8;
   switch (kind) {
-    case ALU_ADD: return wide ? hot.HOT_ADD64_RR : hot.HOT_ADD32_RR;
-    case ALU_OR: return wide ? hot.HOT_OR64_RR : hot.HOT_OR32_RR;
-    case ALU_AND: return wide ? hot.HOT_AND64_RR : hot.HOT_AND32_RR;
-    case ALU_SUB: return wide ? hot.HOT_SUB64_RR : hot.HOT_SUB32_RR;
+    case ALU_ADD:
+      return wide ? hot.HOT_ADD64_RR : hot.HOT_ADD32_RR;
+    case ALU_OR:
+      return wide ? hot.HOT_OR64_RR : hot.HOT_OR32_RR;
+    case ALU_AND:
+      return wide ? hot.HOT_AND64_RR : hot.HOT_AND32_RR;
+    case ALU_SUB:
+      return wide ? hot.HOT_SUB64_RR : hot.HOT_SUB32_RR;
     case ALU_XOR:
       if (load<u8>(op, OP_REG) == load<u8>(op, OP_RM)) return hot.HOT_ZERO;
       return wide ? hot.HOT_XOR64_RR : hot.HOT_XOR32_RR;
-    case ALU_CMP: return wide ? hot.HOT_CMP64_RR : hot.HOT_CMP32_RR;
-    default: return -1;
+    case ALU_CMP:
+      return wide ? hot.HOT_CMP64_RR : hot.HOT_CMP32_RR;
+    default:
+      return -1;
   }
 }
 
@@ -209,13 +226,20 @@ function aluFormGE(op: usize, size: u32, kind: u32, memory: bool): i32 {
   if (size == 2) return -1;
   const wide = size == 8;
   switch (kind) {
-    case ALU_ADD: return wide ? hot.HOT_ADD64_RM : hot.HOT_ADD32_RM;
-    case ALU_OR: return wide ? hot.HOT_OR64_RM : hot.HOT_OR32_RM;
-    case ALU_AND: return wide ? hot.HOT_AND64_RM : hot.HOT_AND32_RM;
-    case ALU_SUB: return wide ? hot.HOT_SUB64_RM : hot.HOT_SUB32_RM;
-    case ALU_XOR: return wide ? hot.HOT_XOR64_RM : hot.HOT_XOR32_RM;
-    case ALU_CMP: return wide ? hot.HOT_CMP64_RM : hot.HOT_CMP32_RM;
-    default: return -1;
+    case ALU_ADD:
+      return wide ? hot.HOT_ADD64_RM : hot.HOT_ADD32_RM;
+    case ALU_OR:
+      return wide ? hot.HOT_OR64_RM : hot.HOT_OR32_RM;
+    case ALU_AND:
+      return wide ? hot.HOT_AND64_RM : hot.HOT_AND32_RM;
+    case ALU_SUB:
+      return wide ? hot.HOT_SUB64_RM : hot.HOT_SUB32_RM;
+    case ALU_XOR:
+      return wide ? hot.HOT_XOR64_RM : hot.HOT_XOR32_RM;
+    case ALU_CMP:
+      return wide ? hot.HOT_CMP64_RM : hot.HOT_CMP32_RM;
+    default:
+      return -1;
   }
 }
 
@@ -234,13 +258,20 @@ function aluFormEI(size: u32, kind: u32, memory: bool, flags: u32): i32 {
   if (size == 2) return kind == ALU_CMP ? hot.HOT_CMP16_RI : -1;
   const wide = size == 8;
   switch (kind) {
-    case ALU_ADD: return wide ? hot.HOT_ADD64_RI : hot.HOT_ADD32_RI;
-    case ALU_OR: return wide ? hot.HOT_OR64_RI : hot.HOT_OR32_RI;
-    case ALU_AND: return wide ? hot.HOT_AND64_RI : hot.HOT_AND32_RI;
-    case ALU_SUB: return wide ? hot.HOT_SUB64_RI : hot.HOT_SUB32_RI;
-    case ALU_XOR: return wide ? hot.HOT_XOR64_RI : hot.HOT_XOR32_RI;
-    case ALU_CMP: return wide ? hot.HOT_CMP64_RI : hot.HOT_CMP32_RI;
-    default: return -1;
+    case ALU_ADD:
+      return wide ? hot.HOT_ADD64_RI : hot.HOT_ADD32_RI;
+    case ALU_OR:
+      return wide ? hot.HOT_OR64_RI : hot.HOT_OR32_RI;
+    case ALU_AND:
+      return wide ? hot.HOT_AND64_RI : hot.HOT_AND32_RI;
+    case ALU_SUB:
+      return wide ? hot.HOT_SUB64_RI : hot.HOT_SUB32_RI;
+    case ALU_XOR:
+      return wide ? hot.HOT_XOR64_RI : hot.HOT_XOR32_RI;
+    case ALU_CMP:
+      return wide ? hot.HOT_CMP64_RI : hot.HOT_CMP32_RI;
+    default:
+      return -1;
   }
 }
 
@@ -262,48 +293,71 @@ function unaryForm(size: u32, kind: u32, memory: bool, flags: u32): i32 {
 function shiftForm(op: usize, size: u32, kind: u32, memory: bool): i32 {
   if (memory || size < 4) return -1;
   const wide = size == 8;
-  const count = <u32>load<u8>(op, OP_IMMEDIATE) & (wide ? 63 : 31);
+  const count = (<u32>load<u8>(op, OP_IMMEDIATE)) & (wide ? 63 : 31);
   if (count == 0) return -1;
   store<u64>(op, <u64>count, OP_IMMEDIATE);
   switch (kind) {
-    case 0: return wide ? hot.HOT_ROL64_I : hot.HOT_ROL32_I;
-    case 1: return wide ? hot.HOT_ROR64_I : hot.HOT_ROR32_I;
+    case 0:
+      return wide ? hot.HOT_ROL64_I : hot.HOT_ROL32_I;
+    case 1:
+      return wide ? hot.HOT_ROR64_I : hot.HOT_ROR32_I;
     case 4:
     case 6:
       return wide ? hot.HOT_SHL64_I : hot.HOT_SHL32_I;
-    case 5: return wide ? hot.HOT_SHR64_I : hot.HOT_SHR32_I;
-    case 7: return wide ? hot.HOT_SAR64_I : hot.HOT_SAR32_I;
-    default: return -1;
+    case 5:
+      return wide ? hot.HOT_SHR64_I : hot.HOT_SHR32_I;
+    case 7:
+      return wide ? hot.HOT_SAR64_I : hot.HOT_SAR32_I;
+    default:
+      return -1;
   }
 }
 
 function jccForm(code: u32): i32 {
   if (flagsKind == UNKNOWN) return hot.HOT_JCC;
   switch (code) {
-    case 4: return hot.HOT_JZ;
-    case 5: return hot.HOT_JNZ;
-    case 8: return hot.HOT_JS;
-    case 9: return hot.HOT_JNS;
+    case 4:
+      return hot.HOT_JZ;
+    case 5:
+      return hot.HOT_JNZ;
+    case 8:
+      return hot.HOT_JS;
+    case 9:
+      return hot.HOT_JNS;
   }
   if (flagsKind == CC_SUB) {
     switch (code) {
-      case 2: return hot.HOT_JB_SUB;
-      case 3: return hot.HOT_JAE_SUB;
-      case 6: return hot.HOT_JBE_SUB;
-      case 7: return hot.HOT_JA_SUB;
-      case 12: return hot.HOT_JL_SUB;
-      case 13: return hot.HOT_JGE_SUB;
-      case 14: return hot.HOT_JLE_SUB;
-      case 15: return hot.HOT_JG_SUB;
+      case 2:
+        return hot.HOT_JB_SUB;
+      case 3:
+        return hot.HOT_JAE_SUB;
+      case 6:
+        return hot.HOT_JBE_SUB;
+      case 7:
+        return hot.HOT_JA_SUB;
+      case 12:
+        return hot.HOT_JL_SUB;
+      case 13:
+        return hot.HOT_JGE_SUB;
+      case 14:
+        return hot.HOT_JLE_SUB;
+      case 15:
+        return hot.HOT_JG_SUB;
     }
   } else if (flagsKind == CC_LOGIC) {
     switch (code) {
-      case 6: return hot.HOT_JZ;
-      case 7: return hot.HOT_JNZ;
-      case 12: return hot.HOT_JS;
-      case 13: return hot.HOT_JNS;
-      case 14: return hot.HOT_JLE0;
-      case 15: return hot.HOT_JG0;
+      case 6:
+        return hot.HOT_JZ;
+      case 7:
+        return hot.HOT_JNZ;
+      case 12:
+        return hot.HOT_JS;
+      case 13:
+        return hot.HOT_JNS;
+      case 14:
+        return hot.HOT_JLE0;
+      case 15:
+        return hot.HOT_JG0;
     }
   }
   return hot.HOT_JCC;

@@ -8,7 +8,7 @@ import {
   JUMP,
   NEXT,
   OP_BYTES,
-  OP_HANDLER,
+  OP_IMMEDIATE,
   OP_LENGTH,
   OP_OFFSET,
   OP_ROW,
@@ -16,7 +16,7 @@ import {
   RETRY,
   TRAP,
   VCPU_DR,
-
+  VCPU_EA,
   VCPU_PAGE,
   VCPU_RFLAGS,
   VCPU_RIP,
@@ -25,14 +25,13 @@ import {
   VECTOR_DB,
   VECTOR_GP,
 } from './layout';
-import { HOT_EFFECTIVE_ADDRESS, HOT_EFFECTIVE_ADDRESS_32, HOT_HANDLERS, HOT_TOO_LONG } from './generated/hot';
+import { HOT_EFFECTIVE_ADDRESS, HOT_EFFECTIVE_ADDRESS_32, HOT_TOO_LONG } from './generated/hot';
 import { effectiveOffset } from './address';
 import { decodeFailed, decodeUpTo } from './decode-block';
-import { TF, updateStepping } from './flags';
+import { TF } from './flags';
 import { raise, settleFault } from './fault';
 import { translateExecute } from './tlb';
 import { takeWatchHits } from './watch';
-import { OP_IMMEDIATE, VCPU_EA } from './layout';
 
 const DR6_SINGLE_STEP: u64 = 1 << 14;
 /** Resume flag: no instruction breakpoint on the next instruction. */
@@ -88,7 +87,7 @@ function instructionBreakpoint(cpu: usize, rip: u64): bool {
   for (let n: u64 = 0; n < 4; n++) {
     const enabled = (dr7 >> (n * 2)) & 3;
     const kind = (dr7 >> (16 + n * 4)) & 3;
-    if (enabled && kind == 0 && load<u64>(cpu + VCPU_DR + <usize>n * 8) == rip) hit |= <u64>1 << n;
+    if (enabled && kind == 0 && load<u64>(cpu + VCPU_DR + <usize>n * 8) == rip) hit |= (<u64>1) << n;
   }
   if (!hit) return false;
   store<u64>(cpu + VCPU_DR + 6 * 8, (load<u64>(cpu + VCPU_DR + 6 * 8) & ~(<u64>15)) | hit);

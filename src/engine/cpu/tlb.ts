@@ -110,7 +110,7 @@ function walk(cpu: usize, va: u64, access: u32): usize {
     let host: usize = 0;
     let again = false;
     while (true) {
-      entryPointer = table + ((<usize>(va >> shift) & 511) << 3);
+      entryPointer = table + (((<usize>(va >> shift)) & 511) << 3);
       entry = atomic.load<u64>(entryPointer);
       if (!(entry & PTE_PRESENT)) {
         raisePageFault(cpu, va, errorBase);
@@ -127,7 +127,7 @@ function walk(cpu: usize, va: u64, access: u32): usize {
           raisePageFault(cpu, va, errorBase | 9);
           return 0;
         }
-        mfn = (mfn & ~((<u64>1 << (shift - 12)) - 1)) | ((va >> 12) & ((<u64>1 << (shift - 12)) - 1));
+        mfn = (mfn & ~(((<u64>1) << (shift - 12)) - 1)) | ((va >> 12) & (((<u64>1) << (shift - 12)) - 1));
       }
       host = frameHost(mfn);
       if (!host) {
@@ -169,7 +169,7 @@ export function takeRefusedHost(): usize {
 
 function walkM2p(cpu: usize, va: u64, access: u32, errorBase: u32, user: u32): usize {
   const page = (va - M2P_START) >> 12;
-  const first = <u64>load<u32>(CONTROL, CONTROL_M2P_FIRST_MFN) >> 9;
+  const first = (<u64>load<u32>(CONTROL, CONTROL_M2P_FIRST_MFN)) >> 9;
   const index = page - first;
   if (index >= <u64>load<u32>(CONTROL, CONTROL_M2P_PAGES) || user) {
     raisePageFault(cpu, va, errorBase | (user ? 1 : 0));
@@ -182,7 +182,7 @@ function walkM2p(cpu: usize, va: u64, access: u32, errorBase: u32, user: u32): u
   leafWritable = false;
   leafExecutable = false;
   leafDirty = false;
-  return <usize>load<u32>(CONTROL, CONTROL_M2P) + (<usize>index << 12);
+  return <usize>load<u32>(CONTROL, CONTROL_M2P) + ((<usize>index) << 12);
 }
 
 function isM2p(va: u64): bool {
@@ -203,7 +203,7 @@ export function fillTlb(cpu: usize, va: u64, access: u32): usize {
   const host = walk(cpu, va, access);
   if (!host) return 0;
   const page = va & ~(<u64>(PAGE_BYTES - 1));
-  const entry = <usize>load<u32>(cpu, VCPU_TLB) + ((<usize>(va >> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES);
+  const entry = <usize>load<u32>(cpu, VCPU_TLB) + ((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
   let writeTag = INVALID_TAG;
   let bits: u32 = 0;
   if (leafWritable && leafDirty && !isM2p(va)) {
@@ -216,7 +216,7 @@ export function fillTlb(cpu: usize, va: u64, access: u32): usize {
   // Watched pages are translated anew for each access, which memory.ts then reports.
   if (load<u32>(cpu, VCPU_STEPPING) && access != ACCESS_EXECUTE && watchesPage(cpu, va)) {
     memory.fill(entry, 0xff, TLB_ENTRY_BYTES);
-    return host + (<usize>va & (PAGE_BYTES - 1));
+    return host + ((<usize>va) & (PAGE_BYTES - 1));
   }
   store<u64>(entry, page, TLB_READ);
   store<u64>(entry, writeTag, TLB_WRITE);
@@ -228,13 +228,13 @@ export function fillTlb(cpu: usize, va: u64, access: u32): usize {
     load<u32>(cpu, VCPU_TLB_USED) | (load<u32>(cpu, VCPU_USER_MODE) ? TLB_USED_USER : TLB_USED_KERNEL),
     VCPU_TLB_USED,
   );
-  return host + (<usize>va & (PAGE_BYTES - 1));
+  return host + ((<usize>va) & (PAGE_BYTES - 1));
 }
 
 // @ts-ignore: decorator
 @inline
 export function tlbEntry(cpu: usize, va: u64): usize {
-  return <usize>load<u32>(cpu, VCPU_TLB) + ((<usize>(va >> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES);
+  return <usize>load<u32>(cpu, VCPU_TLB) + ((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
 }
 
 /** Host pointer for an instruction fetch at `va`, 0 = fault recorded. */
@@ -268,12 +268,12 @@ function clearJumpCache(cpu: usize, cache: usize, filter: usize): void {
 // @ts-ignore: decorator
 @inline
 export function jumpFilterBit(va: u64): u64 {
-  return <u64>1 << ((va >> 12) & 63);
+  return (<u64>1) << ((va >> 12) & 63);
 }
 
 /** Drops the translation of one page in both modes on this vCPU. */
 export function flushPage(cpu: usize, va: u64): void {
-  const offset = (<usize>(va >> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
+  const offset = ((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
   memory.fill(cpu + VCPU_TLB_KERNEL + offset, 0xff, TLB_ENTRY_BYTES);
   memory.fill(cpu + VCPU_TLB_USER + offset, 0xff, TLB_ENTRY_BYTES);
   const bit = jumpFilterBit(va);
@@ -311,16 +311,16 @@ export function setMode(cpu: usize, user: u32): void {
 export function flushRemote(cpu: usize, mask: u32): void {
   const self = load<u32>(cpu, VCPU_ID);
   const count = load<u32>(CONTROL, CONTROL_VCPU_COUNT);
-  mask &= ~(<u32>1 << self);
+  mask &= ~((<u32>1) << self);
   if (!mask || count <= 1) return;
   for (let n: u32 = 0; n < count; n++) {
-    if (!(mask & (<u32>1 << n))) continue;
+    if (!(mask & ((<u32>1) << n))) continue;
     const target: usize = VCPU_BLOCKS + <usize>n * VCPU_BLOCK_BYTES;
     atomic.add<u32>(target, 1, VCPU_FLUSH_ASKED);
     atomic.or<u32>(target, REQUEST_FLUSH, VCPU_REQUEST);
   }
   for (let n: u32 = 0; n < count; n++) {
-    if (!(mask & (<u32>1 << n))) continue;
+    if (!(mask & ((<u32>1) << n))) continue;
     const target: usize = VCPU_BLOCKS + <usize>n * VCPU_BLOCK_BYTES;
     const asked = atomic.load<u32>(target, VCPU_FLUSH_ASKED);
     while (atomic.load<u32>(target, VCPU_IN_GUEST) != 0) {

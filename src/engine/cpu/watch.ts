@@ -42,7 +42,7 @@ export function noteAccess(cpu: usize, va: u64, bytes: u32, write: bool): void {
     if (!condition || (condition == ON_WRITE && !write)) continue;
     const length = bytesOf(dr7, n);
     const start = load<u64>(cpu + VCPU_DR + <usize>n * 8) & ~(length - 1);
-    if (va < start + length && start < va + <u64>bytes) hits |= <u32>1 << <u32>n;
+    if (va < start + length && start < va + <u64>bytes) hits |= (<u32>1) << (<u32>n);
   }
   if (hits) store<u32>(cpu, load<u32>(cpu, VCPU_WATCH_HITS) | hits, VCPU_WATCH_HITS);
 }
@@ -52,6 +52,6 @@ export function takeWatchHits(cpu: usize): bool {
   const hits = load<u32>(cpu, VCPU_WATCH_HITS);
   if (!hits) return false;
   store<u32>(cpu, 0, VCPU_WATCH_HITS);
-  store<u64>(cpu, (load<u64>(cpu, DR6) & ~(<u64>15)) | <u64>hits, DR6);
+  store<u64>(cpu, (load<u64>(cpu, DR6) & ~(<u64>15)) | (<u64>hits), DR6);
   return true;
 }

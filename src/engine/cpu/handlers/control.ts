@@ -1,7 +1,6 @@
 /** Transfers of control and the stack. @sdm Vol.2 CALL, RET, JMP, Jcc, LOOP, PUSH, POP, ENTER, LEAVE, INT n, IRET */
-import { effectiveAddress, instructionAddress, nextInstructionAddress } from '../address';
+import { instructionAddress, nextInstructionAddress } from '../address';
 import {
-  EXIT,
   FAULT,
   JUMP,
   NEXT,
@@ -9,8 +8,6 @@ import {
   OP_AUX,
   OP_FLAGS,
   OP_IMMEDIATE,
-  OP_RM,
-  OP_SIZE,
   TRAP,
   VCPU_FAULT_VECTOR,
   VCPU_PAGE,
@@ -23,16 +20,14 @@ import {
   VECTOR_BP,
   VECTOR_DB,
   VECTOR_GP,
-  VECTOR_NP,
   VECTOR_SS,
-  VECTOR_UD,
 } from '../layout';
 import { DF, condition, getRflags, setRflags } from '../flags';
 import { generalProtection, raise, undefinedOpcode } from '../fault';
 import { enterSystemCall, executePrivileged, softwareInterrupt } from '../host';
 import { beginStore, endStore, enterGuest, leaveGuest, readable } from '../memory';
 import { isCanonical } from '../tlb';
-import { extend, loadExtended, operandSize, rmReadable, storeValue, writeRegister, writeRm } from './operands';
+import { loadExtended, operandSize, rmReadable, storeValue, writeRegister, writeRm } from './operands';
 
 /** A fault of an implicit stack access: what would be #GP is #SS. */
 export function stackFault(cpu: usize): i32 {
@@ -184,8 +179,8 @@ export function leave(cpu: usize, op: usize): i32 {
 
 export function enter(cpu: usize, op: usize): i32 {
   const size = operandSize(op);
-  const allocated = <u64>(<u32>load<u64>(op, OP_IMMEDIATE) & 0xffff);
-  const level = <u32>(load<u64>(op, OP_IMMEDIATE) >> 16) & 31;
+  const allocated = <u64>((<u32>load<u64>(op, OP_IMMEDIATE)) & 0xffff);
+  const level = (<u32>(load<u64>(op, OP_IMMEDIATE) >> 16)) & 31;
   const oldRsp = load<u64>(cpu, VCPU_RSP);
   const oldRbp = load<u64>(cpu, VCPU_RBP);
   let status = push(cpu, size, <i64>oldRbp);

@@ -7,11 +7,9 @@ import {
   FAULT,
   NEXT,
   OPF_LOCK,
-  OPF_MEMORY,
   OP_AUX,
   OP_FLAGS,
   OP_IMMEDIATE,
-  OP_REG,
   OP_RM,
   OP_SEGMENT,
   STORE_MARKED,
@@ -23,9 +21,9 @@ import {
   VCPU_STORE_KIND,
   VECTOR_DE,
 } from '../layout';
-import { CF, OF, ZF, condition, getFlags, setCc, setFlags, setLogic } from '../flags';
+import { CF, OF, ZF, condition, getCarry, getFlags, setCc, setFlags, setLogic } from '../flags';
 import { compareExchange, holdOthers, releaseOthers } from '../locked';
-import { beginStore, beginUpdate, endStore, readable } from '../memory';
+import { beginUpdate, endStore, readable } from '../memory';
 import { randomBits } from '../host';
 import { raise } from '../fault';
 import {
@@ -42,7 +40,6 @@ import {
   zeroExtend,
 } from './operands';
 import { UPDATE_ADD, UPDATE_CMP, UPDATE_EXCHANGE, setUpdateFlags, updateOld, updateRm } from './update';
-import { getCarry } from '../flags';
 import { signedHigh, unsignedHigh } from '../product';
 
 /** op rm, reg */
@@ -83,13 +80,29 @@ export function aluGE(cpu: usize, op: usize): i32 {
   let r: i64;
   let carry: i64 = 0;
   switch (kind) {
-    case 0: r = a + b; break;
-    case 1: r = a | b; break;
-    case 2: carry = <i64>getCarry(cpu); r = a + b + carry; break;
-    case 3: carry = <i64>getCarry(cpu); r = a - b - carry; break;
-    case 4: r = a & b; break;
-    case 6: r = a ^ b; break;
-    default: r = a - b; break;
+    case 0:
+      r = a + b;
+      break;
+    case 1:
+      r = a | b;
+      break;
+    case 2:
+      carry = <i64>getCarry(cpu);
+      r = a + b + carry;
+      break;
+    case 3:
+      carry = <i64>getCarry(cpu);
+      r = a - b - carry;
+      break;
+    case 4:
+      r = a & b;
+      break;
+    case 6:
+      r = a ^ b;
+      break;
+    default:
+      r = a - b;
+      break;
   }
   r = extend(r, size);
   if (kind != UPDATE_CMP) writeRegister(register, size, r);
@@ -244,8 +257,8 @@ export function cmpxchgPair(cpu: usize, op: usize): i32 {
   if (size == 8 && va & 15) return raise(cpu, 13, 0);
   const locked = (load<u8>(op, OP_FLAGS) & OPF_LOCK) != 0;
   if (size == 8) return cmpxchg16b(cpu, va, locked);
-  const expected = (load<u64>(cpu, VCPU_RDX) << 32) | <u64>load<u32>(cpu, VCPU_RAX);
-  const wanted = (load<u64>(cpu, VCPU_RCX) << 32) | <u64>load<u32>(cpu, VCPU_RBX);
+  const expected = (load<u64>(cpu, VCPU_RDX) << 32) | (<u64>load<u32>(cpu, VCPU_RAX));
+  const wanted = (load<u64>(cpu, VCPU_RCX) << 32) | (<u64>load<u32>(cpu, VCPU_RBX));
   const p = beginUpdate(cpu, va, 8);
   if (!p) return FAULT;
   let seen = load<u64>(p);
@@ -312,7 +325,7 @@ function bswap32(x: u32): u32 {
 // @ts-ignore: decorator
 @inline
 function bswap64(x: u64): u64 {
-  return (<u64>bswap32(<u32>x) << 32) | <u64>bswap32(<u32>(x >> 32));
+  return ((<u64>bswap32(<u32>x)) << 32) | (<u64>bswap32(<u32>(x >> 32)));
 }
 
 export function setcc(cpu: usize, op: usize): i32 {
@@ -350,7 +363,7 @@ export function lahf(cpu: usize, op: usize): i32 {
 }
 
 export function sahf(cpu: usize, op: usize): i32 {
-  setFlags(cpu, (getFlags(cpu) & OF) | (<u32>load<u8>(cpu + VCPU_RAX + 1) & 0xd5));
+  setFlags(cpu, (getFlags(cpu) & OF) | ((<u32>load<u8>(cpu + VCPU_RAX + 1)) & 0xd5));
   return NEXT;
 }
 
@@ -380,7 +393,7 @@ export function multiplyAccumulator(cpu: usize, op: usize): i32 {
   } else {
     const product = signed ? a * b : <i64>(zeroExtend(a, size) * zeroExtend(b, size));
     low = extend(product, size);
-    high = extend(product >> (<i64>size << 3), size);
+    high = extend(product >> ((<i64>size) << 3), size);
     if (size == 1) store<u16>(cpu, <u16>product, VCPU_RAX);
     else {
       writeRegister(cpu + VCPU_RAX, size, low);
@@ -421,7 +434,7 @@ export function divideAccumulator(cpu: usize, op: usize): i32 {
     const high = load<u64>(cpu, VCPU_RDX);
     return signed ? divideSigned128(cpu, <i64>high, low, divisor) : divideUnsigned128(cpu, high, low, <u64>divisor);
   }
-  const bits = <u64>size << 3;
+  const bits = (<u64>size) << 3;
   let dividend: u64;
   if (size == 1) dividend = <u64>load<u16>(cpu, VCPU_RAX);
   else dividend = (zeroExtend(load<i64>(cpu, VCPU_RDX), size) << bits) | zeroExtend(load<i64>(cpu, VCPU_RAX), size);

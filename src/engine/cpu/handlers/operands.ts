@@ -45,7 +45,7 @@ export function extend(value: i64, bytes: u32): i64 {
 /** Value without its sign extension. */
 export function zeroExtend(value: i64, bytes: u32): u64 {
   if (bytes == 8) return value;
-  return <u64>value & ((<u64>1 << (<u64>bytes << 3)) - 1);
+  return (<u64>value) & (((<u64>1) << ((<u64>bytes) << 3)) - 1);
 }
 
 /** Writes a register operand: 32-bit writes clear the upper half, 8- and 16-bit ones leave the rest. */

@@ -66,7 +66,7 @@ function afterTurn(cpu: usize, op: usize): i32 {
 
 /** Elements of `size` that lie in the page of `va` going up, at most `count`. */
 function runInPage(va: u64, size: u32, count: u64): u64 {
-  return min<u64>(count, <u64>((PAGE_BYTES - (<u32>va & (PAGE_BYTES - 1))) / size));
+  return min<u64>(count, <u64>((PAGE_BYTES - ((<u32>va) & (PAGE_BYTES - 1))) / size));
 }
 
 export function movs(cpu: usize, op: usize): i32 {
@@ -167,7 +167,7 @@ export function stos(cpu: usize, op: usize): i32 {
 function fillElements(target: usize, bytes: u32, size: u32, value: u64): void {
   const byte = value & 0xff;
   const repeated = byte * 0x0101010101010101;
-  const mask = size == 8 ? ~(<u64>0) : ((<u64>1 << (<u64>size << 3)) - 1);
+  const mask = size == 8 ? ~(<u64>0) : ((<u64>1) << ((<u64>size) << 3)) - 1;
   if (((value ^ repeated) & mask) == 0) {
     memory.fill(target, <u8>byte, bytes);
     return;

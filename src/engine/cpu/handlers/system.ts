@@ -9,7 +9,6 @@ import {
   NEXT,
   OP_AUX,
   OP_REG,
-  OP_RM,
   VCPU_FS_BASE,
   VCPU_GDT_BASE,
   VCPU_GDT_LIMIT,
@@ -30,7 +29,7 @@ import { ZF, getFlags, setFlags } from '../flags';
 import { generalProtection, raise, undefinedOpcode } from '../fault';
 import { descriptorPointer, executePrivileged, timeStampCounter } from '../host';
 import { beginStore, endStore } from '../memory';
-import { loadExtended, operandSize, rmIsMemory, rmReadable, writeRegister, writeRm } from './operands';
+import { operandSize, rmIsMemory, rmReadable, writeRegister, writeRm } from './operands';
 
 /** Anything that needs privilege, numbered by OP_AUX (privileged.ts). */
 export function privileged(cpu: usize, op: usize): i32 {
@@ -63,7 +62,7 @@ export function readCpuid(cpu: usize): void {
   store<u64>(cpu, found ? <u64>load<u32>(found, 20) : 0, VCPU_RDX);
   // The initial APIC id (leaf 1) and the x2APIC id (leaf 0xb) are the vCPU's own, two apart as Xen numbers them.
   const apicId = load<u32>(cpu, VCPU_ID) * 2;
-  if (leaf == 1) store<u64>(cpu, (load<u64>(cpu, VCPU_RBX) & 0x00ffffff) | (<u64>apicId << 24), VCPU_RBX);
+  if (leaf == 1) store<u64>(cpu, (load<u64>(cpu, VCPU_RBX) & 0x00ffffff) | ((<u64>apicId) << 24), VCPU_RBX);
   if (leaf == 0xb) store<u64>(cpu, <u64>apicId, VCPU_RDX);
 }
 
@@ -95,7 +94,7 @@ export function storeTable(cpu: usize, op: usize): i32 {
   const p = beginStore(cpu, effectiveAddress(cpu, op), 10);
   if (!p) return FAULT;
   const gdt = load<u8>(op, OP_AUX) == 0;
-  store<u16>(p, gdt ? <u16>(load<u32>(cpu, VCPU_GDT_LIMIT)) : 0xfff);
+  store<u16>(p, gdt ? <u16>load<u32>(cpu, VCPU_GDT_LIMIT) : 0xfff);
   store<u64>(p, gdt ? load<u64>(cpu, VCPU_GDT_BASE) : 0, 2);
   return endStore(cpu);
 }
@@ -136,9 +135,9 @@ export function loadSelector(cpu: usize, number: u32, selector: u32): i32 {
   const descriptor = descriptorPointer(cpu, selector);
   if (!descriptor) return raise(cpu, VECTOR_GP, selector & 0xfffc);
   const bits = load<u64>(descriptor);
-  const type = <u32>(bits >> 40) & 15;
+  const type = (<u32>(bits >> 40)) & 15;
   const isSegment = ((bits >> 44) & 1) != 0;
-  const dpl = <u32>(bits >> 45) & 3;
+  const dpl = (<u32>(bits >> 45)) & 3;
   const present = ((bits >> 47) & 1) != 0;
   if (number == 2) {
     if (!isSegment || (type & 10) != 2 || dpl != 3 || (selector & 3) != 3) return raise(cpu, VECTOR_GP, selector & 0xfffc);
@@ -166,10 +165,10 @@ export function inspectSelector(cpu: usize, op: usize): i32 {
   let bits: u64 = 0;
   if (descriptor) {
     bits = load<u64>(descriptor);
-    const type = <u32>(bits >> 40) & 15;
+    const type = (<u32>(bits >> 40)) & 15;
     const isSegment = ((bits >> 44) & 1) != 0;
     const conforming = isSegment && (type & 12) == 12;
-    visible = conforming || (<u32>(bits >> 45) & 3) == 3;
+    visible = conforming || ((<u32>(bits >> 45)) & 3) == 3;
     if (!isSegment) visible = visible && kind < 2 && (type == 2 || type == 9 || type == 11 || (kind == 0 && type == 12));
     if (kind == 2) visible = visible && isSegment && ((type & 8) == 0 || (type & 2) != 0);
     if (kind == 3) visible = visible && isSegment && (type & 10) == 2;

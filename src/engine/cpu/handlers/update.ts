@@ -47,39 +47,71 @@ export let updateOld: i64 = 0;
 
 function combine(kind: u32, a: i64, b: i64, carry: i64): i64 {
   switch (kind) {
-    case UPDATE_ADD: return a + b;
-    case UPDATE_OR: return a | b;
-    case UPDATE_ADC: return a + b + carry;
-    case UPDATE_SBB: return a - b - carry;
-    case UPDATE_AND: return a & b;
-    case UPDATE_SUB: return a - b;
-    case UPDATE_CMP: return a - b;
-    case UPDATE_XOR: return a ^ b;
-    case UPDATE_INC: return a + 1;
-    case UPDATE_DEC: return a - 1;
-    case UPDATE_NOT: return ~a;
-    case UPDATE_NEG: return -a;
-    case UPDATE_SET_BITS: return a | b;
-    case UPDATE_RESET_BITS: return a & ~b;
-    case UPDATE_FLIP_BITS: return a ^ b;
-    default: return b;
+    case UPDATE_ADD:
+      return a + b;
+    case UPDATE_OR:
+      return a | b;
+    case UPDATE_ADC:
+      return a + b + carry;
+    case UPDATE_SBB:
+      return a - b - carry;
+    case UPDATE_AND:
+      return a & b;
+    case UPDATE_SUB:
+      return a - b;
+    case UPDATE_CMP:
+      return a - b;
+    case UPDATE_XOR:
+      return a ^ b;
+    case UPDATE_INC:
+      return a + 1;
+    case UPDATE_DEC:
+      return a - 1;
+    case UPDATE_NOT:
+      return ~a;
+    case UPDATE_NEG:
+      return -a;
+    case UPDATE_SET_BITS:
+      return a | b;
+    case UPDATE_RESET_BITS:
+      return a & ~b;
+    case UPDATE_FLIP_BITS:
+      return a ^ b;
+    default:
+      return b;
   }
 }
 
 /** Sets the arithmetic flags of `kind`; a, b, r sign-extended, r already cut to the operand size. */
 export function setUpdateFlags(cpu: usize, kind: u32, a: i64, b: i64, r: i64): void {
   switch (kind) {
-    case UPDATE_ADD: setCc(cpu, CC_ADD, a, b, r); break;
+    case UPDATE_ADD:
+      setCc(cpu, CC_ADD, a, b, r);
+      break;
     case UPDATE_SUB:
-    case UPDATE_CMP: setCc(cpu, CC_SUB, a, b, r); break;
+    case UPDATE_CMP:
+      setCc(cpu, CC_SUB, a, b, r);
+      break;
     case UPDATE_OR:
     case UPDATE_AND:
-    case UPDATE_XOR: setLogic(cpu, r); break;
-    case UPDATE_NEG: setCc(cpu, CC_SUB, 0, a, r); break;
-    case UPDATE_INC: setCc(cpu, CC_INC, a, <i64>getCarry(cpu), r); break;
-    case UPDATE_DEC: setCc(cpu, CC_DEC, a, <i64>getCarry(cpu), r); break;
-    case UPDATE_ADC: setCc(cpu, CC_ADC, a, b, r); break;
-    case UPDATE_SBB: setCc(cpu, CC_SBB, a, b, r); break;
+    case UPDATE_XOR:
+      setLogic(cpu, r);
+      break;
+    case UPDATE_NEG:
+      setCc(cpu, CC_SUB, 0, a, r);
+      break;
+    case UPDATE_INC:
+      setCc(cpu, CC_INC, a, <i64>getCarry(cpu), r);
+      break;
+    case UPDATE_DEC:
+      setCc(cpu, CC_DEC, a, <i64>getCarry(cpu), r);
+      break;
+    case UPDATE_ADC:
+      setCc(cpu, CC_ADC, a, b, r);
+      break;
+    case UPDATE_SBB:
+      setCc(cpu, CC_SBB, a, b, r);
+      break;
   }
 }
 

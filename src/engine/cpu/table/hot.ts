@@ -33,7 +33,15 @@ const store = (name: string, width: Width, value: string): HotCase => ({
 const leaving = (name: string, body: string): HotCase => ({ name, body, leaves: true });
 
 /** Numbers that have their code in interpreter.ts itself. */
-export const builtinCases = ['LOOKUP_AGAIN', 'END', 'TOO_LONG', 'EFFECTIVE_ADDRESS', 'EFFECTIVE_ADDRESS_32', 'NOP', 'REGION'] as const;
+export const builtinCases = [
+  'LOOKUP_AGAIN',
+  'END',
+  'TOO_LONG',
+  'EFFECTIVE_ADDRESS',
+  'EFFECTIVE_ADDRESS_32',
+  'NOP',
+  'REGION',
+] as const;
 
 const moves: HotCase[] = [
   straight('MOV_R64_R64', 'setRm(cpu, op, reg64(cpu, op));'),
@@ -146,7 +154,10 @@ const comparisons: HotCase[] = WIDTHS.flatMap((width) => {
 });
 
 const increment = (name: string, kind: string, sign: '+' | '-'): HotCase[] => [
-  straight(`${name}64`, `const a = rm64(cpu, op); setCc(cpu, ${kind}, a, <i64>getCarry(cpu), a ${sign} 1); setRm(cpu, op, a ${sign} 1);`),
+  straight(
+    `${name}64`,
+    `const a = rm64(cpu, op); setCc(cpu, ${kind}, a, <i64>getCarry(cpu), a ${sign} 1); setRm(cpu, op, a ${sign} 1);`,
+  ),
   straight(
     `${name}32`,
     `const a = rm32(cpu, op); const r = a ${sign} 1;
@@ -170,8 +181,14 @@ const shifts: HotCase[] = ([64, 32] as const).flatMap((width) => {
     );
   const operands = `(rm${width}(cpu, op), <u${width}>load<u8>(op, OP_IMMEDIATE))`;
   return [
-    straight(`SHL${width}_I`, `${value}const r = a << n; setCc(cpu, CC_SHL, ${wide('a')}, <i64>((a >> (${bits} - n)) & 1), ${wide('r')}); ${set}`),
-    straight(`SHR${width}_I`, `${value}const r = a >> n; setCc(cpu, CC_DEC, ${wide('a')}, <i64>((a >> (n - 1)) & 1), ${wide('r')}); ${set}`),
+    straight(
+      `SHL${width}_I`,
+      `${value}const r = a << n; setCc(cpu, CC_SHL, ${wide('a')}, <i64>((a >> (${bits} - n)) & 1), ${wide('r')}); ${set}`,
+    ),
+    straight(
+      `SHR${width}_I`,
+      `${value}const r = a >> n; setCc(cpu, CC_DEC, ${wide('a')}, <i64>((a >> (n - 1)) & 1), ${wide('r')}); ${set}`,
+    ),
     straight(
       `SAR${width}_I`,
       `const a = <i${width}>rm${width}(cpu, op); const n = <i${width}>load<u8>(op, OP_IMMEDIATE); const r = a >> n;
@@ -184,7 +201,10 @@ const shifts: HotCase[] = ([64, 32] as const).flatMap((width) => {
 
 const others: HotCase[] = [
   straight('ZERO', 'setLogic(cpu, 0); setRm(cpu, op, 0);'),
-  straight('AND8_RI', `const r = <i32>load<i8>(${RM}) & load<i32>(op, OP_IMMEDIATE); setLogic(cpu, <i64>(<i8>r)); store<u8>(${RM}, <u8>r);`),
+  straight(
+    'AND8_RI',
+    `const r = <i32>load<i8>(${RM}) & load<i32>(op, OP_IMMEDIATE); setLogic(cpu, <i64>(<i8>r)); store<u8>(${RM}, <u8>r);`,
+  ),
   straight('OR8_RR', `const r = load<u8>(${RM}) | load<u8>(${REG}); setLogic(cpu, <i64>(<i8>r)); store<u8>(${RM}, r);`),
   ...increment('INC', 'CC_INC', '+'),
   ...increment('DEC', 'CC_DEC', '-'),
@@ -198,10 +218,7 @@ const others: HotCase[] = [
   straight('IMUL32_RRI', `setReg(cpu, op, multiply32(cpu, load<i32>(${RM}), load<i32>(op, OP_IMMEDIATE)));`),
   straight('SETCC', `store<u8>(${RM}, condition(cpu, <u32>load<u8>(op, OP_AUX)) ? 1 : 0);`),
   straight('CMOV64_RR', 'if (condition(cpu, <u32>load<u8>(op, OP_AUX))) setReg(cpu, op, rm64(cpu, op));'),
-  straight(
-    'CMOV32_RR',
-    'setReg(cpu, op, condition(cpu, <u32>load<u8>(op, OP_AUX)) ? <u64>rm32(cpu, op) : <u64>reg32(cpu, op));',
-  ),
+  straight('CMOV32_RR', 'setReg(cpu, op, condition(cpu, <u32>load<u8>(op, OP_AUX)) ? <u64>rm32(cpu, op) : <u64>reg32(cpu, op));'),
 ];
 
 /** Stores `value` below RSP, or leaves with the fault; then RSP has moved. */
@@ -235,7 +252,10 @@ const transfers: HotCase[] = [
   leaving('JMP_R', `const to = rm64(cpu, op); ${refuse('to')}target = to; status = JUMP; break;`),
   leaving('JMP_M', `${readMemory(64)}const to = load<u64>(p); ${refuse('to')}target = to; status = JUMP; break;`),
   leaving('CALL_R', `const to = rm64(cpu, op); ${refuse('to')}${push(RETURN_ADDRESS)}target = to; status = JUMP; break;`),
-  leaving('CALL_M', `${readMemory(64)}const to = load<u64>(p); ${refuse('to')}${push(RETURN_ADDRESS)}target = to; status = JUMP; break;`),
+  leaving(
+    'CALL_M',
+    `${readMemory(64)}const to = load<u64>(p); ${refuse('to')}${push(RETURN_ADDRESS)}target = to; status = JUMP; break;`,
+  ),
   leaving(
     'RET',
     `const rsp = load<u64>(cpu, VCPU_RSP); ${readStack}const to = load<u64>(p); ${refuse('to')}

@@ -167,15 +167,22 @@ rows.push(
   { opcode: 'FF', extension: 4, mnemonic: 'jmp', operands: 'Eq', handler: 'jmpIndirect', ends: true },
   { opcode: 'C3', mnemonic: 'ret', operands: '', handler: 'ret', ends: true },
   { opcode: 'C2', mnemonic: 'ret', operands: 'Iw', handler: 'ret', ends: true },
-  ...(['loopne', 'loope', 'loop', 'jrcxz'] as const).map(
-    (mnemonic, aux): Row => ({ opcode: hex(0xe0 + aux), mnemonic, operands: 'Jb', handler: 'loopCount', aux }),
-  ),
+  ...(['loopne', 'loope', 'loop', 'jrcxz'] as const).map((mnemonic, aux): Row => ({
+    opcode: hex(0xe0 + aux),
+    mnemonic,
+    operands: 'Jb',
+    handler: 'loopCount',
+    aux,
+  })),
   // Without REX.B, 90 exchanges nothing, whatever the prefixes.
   { opcode: '90', rexb: 0, mnemonic: 'nop', operands: '', handler: 'nop' },
   { opcode: '90', prefix: 'F3', rexb: 0, mnemonic: 'pause', operands: '', handler: 'nop' },
-  ...['19', '1A', '1B', '1C', '1D', '1E', '1F'].map(
-    (opcode): Row => ({ opcode: `0F ${opcode}`, mnemonic: 'nop', operands: 'Ev', handler: 'nop' }),
-  ),
+  ...['19', '1A', '1B', '1C', '1D', '1E', '1F'].map((opcode): Row => ({
+    opcode: `0F ${opcode}`,
+    mnemonic: 'nop',
+    operands: 'Ev',
+    handler: 'nop',
+  })),
   { opcode: '0F 0D', mnemonic: 'prefetchw', operands: 'Eb', handler: 'nop' },
 );
 

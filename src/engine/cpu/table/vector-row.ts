@@ -13,7 +13,11 @@ export function vectorRow(
   more: Partial<Pick<Row, 'extension' | 'mod' | 'rexw'>> = {},
 ): Row {
   const letters = operands.split(',').map((operand) => operand.charAt(0));
-  const mod = letters.includes('M') ? 'memory' : letters.some((letter) => letter !== '' && 'UNR'.includes(letter)) ? 'register' : undefined;
+  const mod = letters.includes('M')
+    ? 'memory'
+    : letters.some((letter) => letter !== '' && 'UNR'.includes(letter))
+      ? 'register'
+      : undefined;
   return { opcode, prefix, ...(mod === undefined ? {} : { mod }), mnemonic, operands, handler, ...more };
 }
 
