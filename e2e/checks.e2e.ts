@@ -38,6 +38,8 @@ const test = base.extend<object, { guest: Machine }>({
       });
       await machine.run('xm create checks');
       await machine.login('checks', BOOT_MS);
+      // The kernel must not write between the lines of a check.
+      await machine.guest('checks', 'dmesg -n 1');
       await use(machine);
       await page.close();
     },

@@ -79,6 +79,25 @@ test('memory that a domain had is there again when it is gone', async ({ machine
   expect(await free()).toBe(before);
 });
 
+test('progress is shown while a kernel is fetched', async ({ machine }) => {
+  const { page } = machine;
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.context().route('**/images/vmlinuz-*', async (route) => {
+    await held;
+    await route.continue();
+  });
+  const created = machine.exec('xm create demo');
+  const bar = page.getByRole('progressbar');
+  await expect(bar.first()).toBeVisible();
+  await expect(page.getByText(/vmlinuz-/).first()).toBeVisible();
+  release();
+  expect((await created).exitCode).toBe(0);
+  await expect(bar).toHaveCount(0);
+});
+
 const MISTAKES: readonly [string, string, string | RegExp][] = [
   ['a missing kernel', 'kernel = "/boot/no-such-kernel"\nmemory = 64\nname = "wrong"\n', /Error:.*no-such-kernel/],
   ['a kernel that is none', 'kernel = "/etc/hostname"\nmemory = 64\nname = "wrong"\n', /Error:/],

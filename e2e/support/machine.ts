@@ -1,6 +1,6 @@
 /** What every scenario starts from: a page with a machine that has no storage and takes commands, driven by the script API. */
 import { test as base, expect, type Page } from '@playwright/test';
-import type { ExecResult } from '../../src/workers/protocol.ts';
+import type { ExecResult, VcpuCounters } from '../../src/workers/protocol.ts';
 import type { ExecOptions } from '../../src/ui/machine/script-api.ts';
 
 /** Opens the page without its boot menu and waits until domain 0 takes commands. */
@@ -8,6 +8,22 @@ export async function openMachine(page: Page, parameters = 'boot=memory'): Promi
   await page.goto(`./?${parameters}`);
   await page.evaluate(() => xen.ready);
   return new Machine(page);
+}
+
+/** Settings of a domain, as its configuration file has them. */
+export type Settings = Readonly<Record<string, string | number>>;
+
+/** What a domain may not leave behind when it is gone. */
+export interface Holdings {
+  readonly domains: readonly string[];
+  readonly store: string;
+  readonly freeMemoryMiB: number;
+  readonly workers: number;
+}
+
+/** Instructions a virtual CPU has retired. */
+export function retired(counters: VcpuCounters | undefined): number {
+  return counters === undefined ? 0 : counters.instructionsInterpreted + counters.instructionsTranslated;
 }
 
 /** The script API of a page, from the test's side. */
@@ -23,6 +39,80 @@ export class Machine {
     const result = await this.exec(command);
     expect(result, command).toMatchObject({ exitCode: 0 });
     return result.stdout;
+  }
+
+  /** Runs a command that must fail as commands of xm do: status 1, one line "Error: ..." on stderr. That line. */
+  async refused(command: string): Promise<string> {
+    const result = await this.exec(command);
+    expect(result, command).toMatchObject({ exitCode: 1 });
+    const errors = result.stderr.split('\n').filter((line) => line.startsWith('Error: '));
+    expect(errors, `${command}: ${result.stderr}`).toHaveLength(1);
+    return errors[0]!;
+  }
+
+  write(path: string, data: string | Uint8Array): Promise<void> {
+    return typeof data === 'string'
+      ? this.page.evaluate(([name, text]) => xen.writeFile(name, text), [path, data] as const)
+      : this.page.evaluate(
+          ([name, encoded]) =>
+            xen.writeFile(
+              name,
+              Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0)),
+            ),
+          [path, Buffer.from(data).toString('base64')] as const,
+        );
+  }
+
+  /** Puts a file of build/test-images/ among domain 0's. */
+  async fetchTestImage(name: string, path: string): Promise<void> {
+    await this.page.evaluate(
+      async ([file, target]) => {
+        const response = await fetch(`/test-images/${file}`);
+        if (!response.ok) throw new Error(`${file}: ${response.status}`);
+        await xen.writeFile(target, new Uint8Array(await response.arrayBuffer()));
+      },
+      [name, path] as const,
+    );
+  }
+
+  /** Writes /etc/xen/NAME. Without a kernel it is the cloud one with its ramdisk; messages go to the console. */
+  async configure(name: string, settings: Settings = {}): Promise<void> {
+    const stock = settings['kernel'] === undefined ? { kernel: '/boot/vmlinuz-cloud', ramdisk: '/boot/initrd.img-cloud' } : {};
+    const all = { name, memory: 256, extra: 'console=hvc0 earlyprintk=xen', ...stock, ...settings };
+    const lines = Object.entries(all).map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`);
+    await this.write(`/etc/xen/${name}`, lines.join(''));
+  }
+
+  counters(domain: string | number): Promise<VcpuCounters[]> {
+    return this.page.evaluate((name) => xen.counters(name), domain);
+  }
+
+  /** Names and states of the domains besides domain 0. */
+  async domains(): Promise<{ name: string; domid: number; memoryMiB: number; vcpus: number; state: string }[]> {
+    const [, domain0, ...rows] = (await this.run('xm list')).trim().split('\n');
+    expect(domain0).toMatch(/^Domain-0 /);
+    return rows.map((row) => {
+      const [name = '', domid, memory, vcpus, state = ''] = row.split(/ +/);
+      return { name, domid: Number(domid), memoryMiB: Number(memory), vcpus: Number(vcpus), state };
+    });
+  }
+
+  async state(name: string): Promise<string | undefined> {
+    return (await this.domains()).find((domain) => domain.name === name)?.state;
+  }
+
+  async holdings(): Promise<Holdings> {
+    const domains = (await this.domains()).map((domain) => domain.name);
+    // Folders that stay once they were needed hold nothing themselves.
+    const store = (await this.run('xenstore-ls -f /')).replaceAll(/^\/(vm|local\/domain\/0\/backend(\/console)?) = ""\n/gm, '');
+    const freeMemoryMiB = Number(/^free_memory\s*: (\d+)/m.exec(await this.run('xm info'))?.[1]);
+    // As the browser counts them, those that workers started included.
+    return { domains, store, freeMemoryMiB, workers: this.page.workers().length };
+  }
+
+  /** Waits until all there is besides domain 0 is what there was: a busy worker may take a moment to die. */
+  async expectNothingLeft(before: Holdings): Promise<void> {
+    await expect.poll(() => this.holdings(), { message: 'left over', timeout: 20_000 }).toEqual(before);
   }
 
   /** Waits for text (or an expression) on a console; what matched. */
