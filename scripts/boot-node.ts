@@ -127,6 +127,7 @@ const machine = new Hypervisor({
   launcher,
   log,
   totalPages: 1 << 20,
+  dom0Pages: 0,
   pcpus: 1,
   cpuKhz: 1_000_000,
   commandLine: '',

@@ -87,6 +87,8 @@ export interface DomainSurroundings {
   readonly waiter: AsyncWaiter;
   readonly launcher: VcpuLauncher;
   readonly log: HypervisorLog;
+  /** Runs the daemons' work for a domain; may measure it. */
+  readonly serve?: (work: () => void) => void;
   /** Guests may write to the hypervisor's log. */
   readonly verbose?: boolean;
 }
@@ -234,10 +236,11 @@ export class Domain {
 
   /** Waits for news from the guest until the domain is destroyed. */
   async listen(): Promise<void> {
-    const { waiter } = this.surroundings;
+    const { waiter, serve } = this.surroundings;
     while (!this.dying) {
       const value = Atomics.load(this.words, DOMAIN_DOORBELL / 4);
-      this.channels.dispatch();
+      if (serve === undefined) this.channels.dispatch();
+      else serve(() => this.channels.dispatch());
       if (this.word(DOMAIN_SHUTDOWN) !== 0 && !this.reportedShutdown) {
         this.reportedShutdown = true;
         await this.standStill();

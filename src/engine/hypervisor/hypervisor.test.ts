@@ -57,6 +57,7 @@ const image = (code: Uint8Array, reason = 0) => ({
   features: '',
 });
 
+const DOM0_PAGES = 64;
 let machine: Hypervisor;
 let log: string;
 let started: VcpuStart[];
@@ -102,7 +103,8 @@ beforeEach(() => {
       },
       read: () => log,
     },
-    totalPages: 10_000,
+    totalPages: 10_000 + DOM0_PAGES,
+    dom0Pages: DOM0_PAGES,
     pcpus: 1,
     cpuKhz: 1_000_000,
     commandLine: 'test',
@@ -132,6 +134,22 @@ async function boot(code: Uint8Array, reason = 0, over: Partial<DomainSpecificat
   await machine.buildDomain(domid, image(code, reason));
   return domid;
 }
+
+describe('domain 0', () => {
+  test('has its share of the memory and the time spent on its domains', async () => {
+    expect(machine.domain(0 as Domid)).toMatchObject({
+      domid: 0,
+      running: true,
+      onlineVcpus: 1,
+      totalPages: DOM0_PAGES,
+      cpuTimeNs: 0,
+    });
+    expect(machine.physical().freePages).toBeLessThanOrEqual(machine.physical().totalPages - DOM0_PAGES);
+    await boot(SPIN);
+    expect(machine.domain(0 as Domid)?.cpuTimeNs).toBeGreaterThan(0);
+    expect(machine.listDomains().map(({ domid }) => domid)).not.toContain(0);
+  });
+});
 
 describe('lifecycle', () => {
   test('a domain is made paused, runs when it is told to, and reports its end', async () => {

@@ -20,8 +20,10 @@ import { MachineFrames, type FrameRange } from './machine-frames.ts';
 import { XEN_VERSION } from './version.ts';
 
 export interface MachineOptions extends DomainSurroundings {
-  /** Pages of memory that domains can have between them. */
+  /** Pages of the machine's memory. */
   readonly totalPages: number;
+  /** Of them, those that are domain 0's (dom0_mem). */
+  readonly dom0Pages: number;
   readonly pcpus: number;
   readonly cpuKhz: number;
   readonly commandLine: string;
@@ -40,9 +42,11 @@ export class Hypervisor implements HypervisorControl {
   private readonly frames: MachineFrames;
   private readonly listeners = new Set<(domid: Domid, reason: ShutdownReason) => void>();
   private nextDomid = 1;
+  /** Time domain 0 has spent on its domains: building them and serving their channels. */
+  private dom0Ns = 0;
 
   constructor(private readonly options: MachineOptions) {
-    this.frames = new MachineFrames(options.totalPages);
+    this.frames = new MachineFrames(options.totalPages - options.dom0Pages);
   }
 
   private entry(domid: Domid): Entry {
@@ -67,9 +71,12 @@ export class Hypervisor implements HypervisorControl {
       const frames = this.frames.allocate(framesOf(specification.maxPages));
       try {
         const domid = this.freshDomid();
-        const domain = new Domain(domid, specification, frames.first, this.options, (reason) => {
-          this.domainStopped(domid, reason);
-        });
+        const domain = this.asDom0(
+          () =>
+            new Domain(domid, specification, frames.first, this.surroundings(), (reason) => {
+              this.domainStopped(domid, reason);
+            }),
+        );
         this.domains.set(domid, { domain, frames });
         void domain.listen();
         return domid;
@@ -89,7 +96,7 @@ export class Hypervisor implements HypervisorControl {
     const { domain } = this.entry(domid);
     const kernel = await parseKernel(image.kernel, this.options.decoders);
     if (this.entry(domid).domain !== domain) throw new HypervisorError(ESRCH, `domain ${domid} was destroyed while it was built`);
-    return domain.build(kernel, image.ramdisk, image.commandLine, image.pages, image.features);
+    return this.asDom0(() => domain.build(kernel, image.ramdisk, image.commandLine, image.pages, image.features));
   }
 
   async pauseDomain(domid: Domid): Promise<void> {
@@ -121,8 +128,46 @@ export class Hypervisor implements HypervisorControl {
     return [...this.domains.values()].map(({ domain }) => domain.information());
   }
 
+  /** Runs something as domain 0's work, whose time counts as its own. */
+  private asDom0<T>(work: () => T): T {
+    const started = this.options.clock.nowNs();
+    try {
+      return work();
+    } finally {
+      this.dom0Ns += this.options.clock.nowNs() - started;
+    }
+  }
+
+  /** What a domain has around it; its daemons' work is domain 0's. */
+  private surroundings(): DomainSurroundings {
+    return {
+      ...this.options,
+      serve: (work) => {
+        this.asDom0(work);
+      },
+    };
+  }
+
+  /** Domain 0 is the thread that this runs on: one vCPU, always running while anyone looks. */
+  private domain0(): DomainInformation {
+    return {
+      domid: 0 as Domid,
+      paused: false,
+      blocked: false,
+      running: true,
+      dying: false,
+      shutdown: undefined,
+      totalPages: this.options.dom0Pages,
+      maxPages: this.options.dom0Pages,
+      onlineVcpus: 1,
+      maxVcpus: 1,
+      cpuTimeNs: this.dom0Ns,
+      handle: new Uint8Array(16),
+    };
+  }
+
   domain(domid: Domid): DomainInformation | undefined {
-    return this.domains.get(domid)?.domain.information();
+    return domid === 0 ? this.domain0() : this.domains.get(domid)?.domain.information();
   }
 
   vcpus(domid: Domid): readonly VcpuInformation[] {

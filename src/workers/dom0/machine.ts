@@ -27,6 +27,8 @@ import { WorkerLauncher } from '../vcpu/launcher.ts';
 const MEBIBYTE_PAGES = 256;
 /** Machine memory shown and shared out when the browser does not say how much the device has. */
 const USUAL_MEBIBYTES = 4096;
+/** dom0_mem: what domain 0 is shown to have of it. */
+const DOM0_MEBIBYTES = 256;
 /** getRandomValues fills at most this much at a time. */
 const RANDOM_BYTES_MAX = 65536;
 /** How often a word is looked at where Atomics.waitAsync is missing. */
@@ -95,6 +97,7 @@ export async function powerOn({ log, commandLine }: MachineSettings): Promise<Po
     launcher,
     log,
     totalPages: machineMebibytes() * MEBIBYTE_PAGES,
+    dom0Pages: DOM0_MEBIBYTES * MEBIBYTE_PAGES,
     pcpus: Math.max(1, navigator.hardwareConcurrency),
     cpuKhz: TSC_KHZ,
     commandLine,
