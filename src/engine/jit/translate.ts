@@ -55,7 +55,11 @@ export class RegionTranslator {
     e.epilogue = e.w.block();
     this.verifyPages(region.pages, region.entry.start);
     const entry = this.flow.blocks[0];
-    if (entry !== undefined) this.tree(entry);
+    if (entry !== undefined) {
+      e.state = IN_MEMORY;
+      e.convertFlags(this.flags.get(entry.block)?.entry ?? DEAD);
+      this.tree(entry);
+    }
     e.w.end();
     this.epilogue();
     e.w.end();
