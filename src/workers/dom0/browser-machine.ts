@@ -14,6 +14,11 @@ export async function createMachine(): Promise<Machine> {
   return {
     control: hypervisor,
     mapRing: (domid, mfn, port) => hypervisor.mapRing(domid, mfn, port),
+    guest: (domid) => {
+      if (hypervisor.domain(domid) === undefined) return undefined;
+      const domain = hypervisor.domainOf(domid);
+      return { grants: domain.grants, bindChannel: (port) => domain.channels.bind(port) };
+    },
     counters: (domid) => machine.counters(domid),
     onMessage: (listener) => ring.subscribe(listener),
     log: (line) => ring.write(`${line}\n`),

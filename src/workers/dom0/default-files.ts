@@ -59,7 +59,7 @@ vcpus = 1
 # Network interfaces. Not available yet: this machine has no network back end.
 #vif = [ 'mac=00:16:3e:00:00:11, bridge=xenbr0' ]
 
-# Disks: what, as which device in the guest, r or w. Not available yet: there is no block back end.
+# Disks: what, as which device in the guest, r or w. "lvcreate -L 256M -n lvm1 vg" makes a volume.
 #disk = [ 'phy:vg/lvm1,sda1,w', 'file:/root/disk.img,sda2,r' ]
 
 # Where the guest finds its root file system; without it this ramdisk stays the root.
@@ -109,9 +109,9 @@ memory = 192
 name = "VM%d" % vmid
 vcpus = 1
 
-# A disk for each guest and one for all, once there is a block back end.
-#disk = [ 'phy:sda%d,sda1,w' % (7 + vmid),
-#         'phy:sda6,sda6,r' ]
+# A volume for each guest and one for all to read.
+#disk = [ 'phy:vg/root%d,sda1,w' % vmid,
+#         'phy:vg/usr,sda6,r' ]
 
 # An interface with an address of its own, once there is a network back end.
 #vif = [ 'mac=00:16:3e:00:00:%02x' % vmid ]

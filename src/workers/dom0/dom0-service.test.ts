@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GuestConsole } from '../../engine/devices/console/testing/guest-console.ts';
 import type { BootFiles } from '../../engine/storage/boot-files.ts';
+import { MemoryChunkStore } from '../../engine/storage/memory-chunk-store.ts';
 import { MemoryFileStore } from '../../engine/storage/file-store.ts';
 import { SimulatedHypervisor } from '../../engine/toolstack/testing/simulated-hypervisor.ts';
 import type { Progress, TerminalSink } from '../protocol.ts';
@@ -51,6 +52,7 @@ const platform = (store: MemoryFileStore): Dom0Platform => ({
         consoles.set(domid, guest);
         return guest.ring;
       },
+      guest: () => undefined,
       counters: (domid) => [
         { vcpu: 0, instructionsInterpreted: domid, instructionsTranslated: 0, exits: {}, tlbMisses: 0, runningNs: 0 },
       ],
@@ -66,6 +68,7 @@ const platform = (store: MemoryFileStore): Dom0Platform => ({
     }),
   clock,
   fileStore: () => store,
+  chunkStore: () => Promise.resolve(chunks),
   capacityBytes: () => Promise.resolve(undefined),
   bootFiles: () => Promise.resolve(site),
   scripts: () => new DisposableEvaluator({ spawn: spawnNodeScriptWorker, wasmUrl: undefined, clock, limitMs: 3000 }),
@@ -93,6 +96,7 @@ const until = async (condition: () => boolean, what = 'condition'): Promise<void
 
 let dom0: Dom0Service;
 let store: MemoryFileStore;
+let chunks: MemoryChunkStore;
 const boot = async (): Promise<void> => {
   dom0 = new Dom0Service(platform(store));
   await dom0.boot({ storage: 'memory' }, (step) => progress.push(step));
@@ -104,7 +108,32 @@ beforeEach(async () => {
   progress = [];
   messages = [];
   store = new MemoryFileStore();
+  chunks = new MemoryChunkStore();
   await boot();
+});
+
+describe('volumes', () => {
+  it('are made, cloned, resized, listed, kept over a restart, and removed', async () => {
+    const answer = async (command: string): Promise<string> => {
+      const { stdout, stderr } = await exec(command);
+      return stdout + stderr;
+    };
+    expect(await answer('lvcreate -L4096M -n myvmdisk1 vg')).toBe('  Logical volume "myvmdisk1" created\n');
+    expect(await answer('lvcreate -s -L1024M -n myclonedisk1 /dev/vg/myvmdisk1')).toBe('  Logical volume "myclonedisk1" created\n');
+    expect(await answer('lvextend +100M /dev/vg/myclonedisk1')).toBe(
+      '  Extending logical volume myclonedisk1 to 4.10 GB\n  Logical volume myclonedisk1 successfully resized\n',
+    );
+    expect(await answer('lvcreate -L1M -n myvmdisk1 vg')).toContain('there is a volume vg/myvmdisk1 already');
+    expect(await answer('lvextend -L 1M vg/myvmdisk1')).toContain('is not larger');
+    expect(await answer('lvremove vg/nope')).toContain('give -f');
+    await boot();
+    expect((await exec('lvs')).stdout.split('\n').slice(1, 3)).toEqual([
+      '  myclonedisk1     vg               -wi-a-  4.10 GB    0.00 KB',
+      '  myvmdisk1        vg               -wi-a-  4.00 GB    0.00 KB',
+    ]);
+    expect(await answer('lvremove -f vg/myvmdisk1 /dev/vg/myclonedisk1')).toContain('"myclonedisk1" successfully removed');
+    expect(await answer('lvs')).toBe('');
+  });
 });
 
 const exec = (command: string, options: { stdin?: string; timeoutMs?: number } = {}) => dom0.exec(command, options);
@@ -187,7 +216,7 @@ describe('guests', { timeout: 60_000 }, () => {
       'kernel = "/boot/broken"',
       /^Error: Kernel image cannot be read: \/boot\/broken: .*the site answered 500 for broken\)\n$/,
     ],
-    ['a disk', 'kernel = "/boot/vmlinuz-cloud"\ndisk = [ "phy:sda1,sda1,w" ]', /^Error: disk= is not supported yet/],
+    ['a disk', 'kernel = "/boot/vmlinuz-cloud"\ndisk = [ "phy:sda1,sda1,w" ]', /^Error: Device 2049 \(vbd\) could not be connected/],
     ['a binary file', '\0\x01', /^Error: bad is no configuration file: it holds binary data\.\n$/],
   ];
   it.each(refusals)('are refused for %s', async (_what, config, error) => {

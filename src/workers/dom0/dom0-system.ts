@@ -2,8 +2,11 @@
 import type { BootFiles } from '../../engine/storage/boot-files.ts';
 import { mountBootFiles } from '../../engine/storage/boot-files.ts';
 import { FileSystem } from '../../engine/storage/file-system.ts';
+import type { ChunkStore } from '../../engine/storage/chunk-store.ts';
+import { MemoryChunkStore } from '../../engine/storage/memory-chunk-store.ts';
 import type { FileStore } from '../../engine/storage/file-store.ts';
 import type { Command } from '../../engine/toolstack/command.ts';
+import { volumeTools } from '../../engine/toolstack/devices/volume-tools.ts';
 import type { ScriptEvaluator } from '../../engine/toolstack/configuration/script.ts';
 import type { Clock } from '../../engine/toolstack/services.ts';
 import { XendError, messageOf } from '../../engine/toolstack/xend-error.ts';
@@ -21,6 +24,7 @@ import type { Programs } from '../shell/local-host.ts';
 import type { SessionServices } from '../shell/session.ts';
 import { openHistory } from '../shell/session.ts';
 import type { ShellHost, ShellProcess } from '../shell/shell-host.ts';
+import { MachineDisks } from '../storage/machine-disks.ts';
 import { ConsoleDaemon } from './console-daemon.ts';
 import { mountGeneratedFiles, plantDefaultFiles } from './default-files.ts';
 import { Executor } from './executor.ts';
@@ -37,6 +41,8 @@ export interface Dom0Platform {
   readonly createMachine: CreateMachine;
   readonly clock: Clock;
   fileStore(storage: 'indexeddb' | 'memory'): FileStore;
+  /** Where volumes are kept. */
+  chunkStore(storage: 'indexeddb' | 'memory'): Promise<ChunkStore>;
   /** How much files may hold; undefined = the usual limit. */
   capacityBytes(storage: 'indexeddb' | 'memory'): Promise<number | undefined>;
   bootFiles(): Promise<BootFiles>;
@@ -99,6 +105,21 @@ export class Dom0System {
       mapRing: (domid, mfn, port) => machine.mapRing(domid as Domid, mfn, port),
     });
     say('xenstored: ready');
+    const disks = await during(
+      onProgress,
+      'Reading the volumes',
+      openChunks(platform, storage, say).then((chunks) =>
+        MachineDisks.open({
+          chunks,
+          files,
+          clock,
+          store: xenstored.connect(),
+          guest: (domid) => machine.guest(domid as Domid),
+          log: (line) => machine.log(line),
+        }),
+      ),
+    );
+    say(`volumes: ${disks.pool.names().length} on ${storage}`);
     const consoles = new ConsoleDaemon(clock, (line) => machine.log(line));
     const hostName = await HostName.read(files);
     const xend: Xend = new Xend({
@@ -107,7 +128,7 @@ export class Dom0System {
       files,
       clock,
       entropy: machine.entropy,
-      daemons: daemonsOf(machine, xenstored, consoles, (domid) => xend.nameOf(domid)),
+      daemons: daemonsOf(machine, xenstored, consoles, disks, (domid) => xend.nameOf(domid)),
     });
     say('xend: ready');
 
@@ -117,6 +138,7 @@ export class Dom0System {
       xmCommand(services, 'xm'),
       xmCommand(services, 'xl'),
       ...xenstoreTools(tools, clock),
+      ...volumeTools(disks.pool, (volume) => disks.sources.isAttached(volume)),
       listFiles(files, clock),
       pager(files, 'more'),
       pager(files, 'less'),
@@ -198,6 +220,20 @@ async function openFiles(
   }
 }
 
+/** The browser's storage for volumes; where it cannot be had they are kept in memory, and the boot messages say so. */
+async function openChunks(
+  platform: Dom0Platform,
+  storage: 'indexeddb' | 'memory',
+  say: (text: string) => void,
+): Promise<ChunkStore> {
+  try {
+    return await platform.chunkStore(storage);
+  } catch (error) {
+    say(`volumes: kept in memory only, they will be gone after a reload: ${messageOf(error)}`);
+    return new MemoryChunkStore();
+  }
+}
+
 /** Fetches of kernels are shown by the page, whoever asked for them. */
 function reportingFetches(bootFiles: BootFiles, onProgress: (progress: Progress) => void): BootFiles {
   return {
@@ -222,6 +258,7 @@ function daemonsOf(
   machine: Machine,
   xenstored: XenstoreServer,
   consoles: ConsoleDaemon,
+  disks: MachineDisks,
   nameOf: (domid: Domid) => string | undefined,
 ): DomainDaemons {
   return {
@@ -231,6 +268,7 @@ function daemonsOf(
     },
     shutDown: (domid) => xenstored.domainShutdown(domid),
     disconnect: (domid) => {
+      void disks.backend.disconnectDomain(domid);
       consoles.end(domid, nameOf(domid));
       if (xenstored.isIntroduced(domid)) xenstored.release(domid);
     },

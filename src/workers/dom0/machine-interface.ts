@@ -1,4 +1,5 @@
 /** What the dom0 worker needs of the machine under it; machine.ts makes one. */
+import type { BlockGuest } from '../../engine/devices/block/block-connection.ts';
 import type { Domid, HypervisorControl, SharedRing } from '../../engine/hypervisor/control.ts';
 import type { Entropy } from '../../engine/toolstack/services.ts';
 import type { VcpuCounters } from '../protocol.ts';
@@ -7,6 +8,8 @@ export interface Machine {
   readonly control: HypervisorControl;
   /** A ring page and channel of a domain, for a daemon. Not to be used once the domain is being destroyed. */
   mapRing(domid: Domid, mfn: number, port: number): SharedRing;
+  /** What back ends need of a domain; undefined when it is gone. */
+  guest(domid: Domid): BlockGuest | undefined;
   /** One entry a vCPU; throws when there is no such domain. */
   counters(domid: Domid): VcpuCounters[];
   /** Calls back with everything the hypervisor says from now on; the function returned ends that. */

@@ -1,10 +1,12 @@
 /** Entry of the dom0 worker: domain 0 on what a browser offers, served to the page. */
 import { expose } from 'comlink';
+import { MemoryChunkStore } from '../../engine/storage/memory-chunk-store.ts';
 import { MemoryFileStore } from '../../engine/storage/file-store.ts';
 import { DEFAULT_CAPACITY_BYTES } from '../../engine/storage/file-system.ts';
 import type { Clock } from '../../engine/toolstack/services.ts';
 import { MICROPYTHON_WASM_URL, spawnScriptWorker } from '../python/browser-script-worker.ts';
 import { DisposableEvaluator } from '../python/disposable-evaluator.ts';
+import { IndexedDbChunkStore } from '../storage/indexeddb-chunk-store.ts';
 import { startShellThread } from '../shell/browser-shell-thread.ts';
 import { ThreadShellProcess } from '../shell/shell-process.ts';
 import { createMachine } from './browser-machine.ts';
@@ -13,6 +15,7 @@ import { IndexedDbFileStore } from './indexeddb-file-store.ts';
 import { siteBootFiles } from './site-boot-files.ts';
 
 const FILES_DATABASE = 'webxen-dom0-files';
+const VOLUMES_DATABASE = 'webxen-volumes';
 
 /** The site's root as seen from this script: bundled ones stand in a folder of their own. */
 const siteRoot = import.meta.env.DEV ? new URL('/', self.location.href) : new URL('../', self.location.href);
@@ -42,6 +45,8 @@ expose(
     createMachine,
     clock,
     fileStore: (storage) => (storage === 'memory' ? new MemoryFileStore() : new IndexedDbFileStore(FILES_DATABASE)),
+    chunkStore: (storage) =>
+      storage === 'memory' ? Promise.resolve(new MemoryChunkStore()) : IndexedDbChunkStore.open(VOLUMES_DATABASE),
     capacityBytes,
     bootFiles: () => siteBootFiles({ base: new URL('images/', siteRoot), fetch: (url) => fetch(url) }),
     scripts: () => new DisposableEvaluator({ spawn: spawnScriptWorker, wasmUrl: MICROPYTHON_WASM_URL, clock }),

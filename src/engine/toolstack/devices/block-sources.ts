@@ -29,6 +29,11 @@ export class BlockSources {
     private readonly files: FileSystem,
   ) {}
 
+  /** Whether a domain has the volume. */
+  isAttached(volume: Volume): boolean {
+    return this.uses.has(`/dev/${volume.name}`);
+  }
+
   /** Throws XendError with what the hotplug script would say. */
   async open(description: BlockDescription): Promise<OpenedDisk> {
     const { params, type } = description;
@@ -40,8 +45,8 @@ export class BlockSources {
   }
 
   private openVolume(params: string, mode: string): OpenedDisk {
-    const device = params.startsWith('/') ? params : `/dev/${params}`;
-    const name = device.replace(/^\/dev\/(mapper\/)?/, '');
+    const name = params.replace(/^\/dev\/(mapper\/)?/, '');
+    const device = `/dev/${name}`;
     const volume = this.pool.volume(name);
     if (volume === undefined) throw new XendError('Backend device not found.');
     if (mode !== 'r' && volume.readOnly)

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { CancellationSource } from '../services.ts';
 import { ToolstackFixture } from '../testing/toolstack-fixture.ts';
 import { FileDisk } from './file-disk.ts';
 import { blockSpecification } from './block-specification.ts';
+import { volumeTools } from './volume-tools.ts';
 import { virtualDeviceNumber } from './virtual-device.ts';
 
 describe('numbers of virtual devices', () => {
@@ -115,6 +117,40 @@ describe('disks of a domain', () => {
     expect((await stack.xm('block-attach vm phy:vg/root xvda w')).status).toBe(0);
   });
 
+  it('keep their volumes from being removed or cut', async () => {
+    const tools = volumeTools(stack.pool, (volume) => stack.sources.isAttached(volume));
+    const run = async (words: string): Promise<[number, string]> => {
+      let text = '';
+      const [name, ...rest] = words.split(' ');
+      const say = (line: string): void => {
+        text += line;
+      };
+      const io = {
+        out: say,
+        error: say,
+        stdin: undefined,
+        directory: '/',
+        cancellation: new CancellationSource(),
+        terminal: undefined,
+        progress: say,
+      };
+      return [await tools.find((tool) => tool.name === name)!.run(rest, io), text];
+    };
+    stack.configuration('vm', 'disk = ["phy:/dev/mapper/vg/root,xvda,w"]');
+    await stack.xm('create vm');
+    const used = '  Logical volume vg/root is used by a domain\n';
+    expect(await run('lvextend -L 12M vg/root')).toEqual([0, expect.stringContaining('resized')]);
+    expect(stack.store.read('/local/domain/0/backend/vbd/1/51712/sectors')).toBe('24576');
+    expect(await run('lvremove -f vg/root')).toEqual([5, used]);
+    expect(await run('lvreduce -f -L 8M vg/root')).toEqual([5, used]);
+    await stack.xm('destroy vm');
+    expect(await run('lvreduce -L 8M vg/root')).toEqual([5, expect.stringContaining('give -f')]);
+    expect(await run('lvreduce -f -L 8M vg/root')).toEqual([0, expect.stringContaining('Reducing logical volume root to 8.00 MB')]);
+    expect(await run('lvremove -f vg/root')).toEqual([0, expect.stringContaining('successfully removed')]);
+    expect(await run('lvcreate -L nothing -n a vg')).toEqual([5, '  Invalid size: nothing\n']);
+    expect(await run('lvcreate -L 1')).toEqual([3, expect.stringContaining('Usage')]);
+  });
+
   it('that a guest will not let go stay, unless forced', async () => {
     stack.configuration('vm', 'disk = ["phy:vg/root,xvda,w"]');
     await stack.xm('create vm');
@@ -122,7 +158,7 @@ describe('disks of a domain', () => {
     const refused = stack.xm('block-detach vm 51712');
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(stack.store.read('/local/domain/0/backend/vbd/1/51712/online')).toBe('0');
-    stack.clock.advance(11_000);
+    await stack.clock.advance(11_000);
     expect((await refused).error).toContain('the guest still uses it');
     expect((await stack.xm('block-list vm')).out).toContain('51712');
     expect((await stack.xm('block-detach -f vm xvda')).status).toBe(0);

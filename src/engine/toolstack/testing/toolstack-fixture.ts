@@ -80,6 +80,7 @@ export class ToolstackFixture {
   readonly xend: Xend;
   readonly daemonCalls: string[] = [];
   readonly blockBackend: BlockBackend;
+  readonly sources: BlockSources;
   readonly consoles = new Map<number, SimulatedConsole>();
   /** Cancels the command that runs. */
   cancellation = new CancellationSource();
@@ -95,11 +96,11 @@ export class ToolstackFixture {
     this.files = files;
     this.hypervisor = new SimulatedHypervisor(memoryMiB);
     this.store = this._server.connect();
-    const sources = new BlockSources(pool, files);
+    this.sources = new BlockSources(pool, files);
     this.blockBackend = new BlockBackend({
       store: this._server.connect(),
       guest: () => undefined,
-      open: (description) => sources.open(description),
+      open: (description) => this.sources.open(description),
       log: () => undefined,
     });
     this.xend = new Xend({
