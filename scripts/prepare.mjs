@@ -145,7 +145,7 @@ export function buildSite() {
   const inputs = ['index.html', 'vite.config.ts', 'package-lock.json', 'src', 'public', 'build/core.wasm', 'build/codec.wasm'];
   unlessDone('site', inputs, ['dist/index.html'], () => {
     say('building the site');
-    run('Building the site', installed('vite'), ['build', '--logLevel', 'warn']);
+    run('Building the site', installed('vite'), ['build', '--logLevel', 'error']);
   });
 }
 
