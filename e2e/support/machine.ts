@@ -37,7 +37,7 @@ export class Machine {
   /** Runs a command that must succeed; its output. */
   async run(command: string): Promise<string> {
     const result = await this.exec(command);
-    expect(result, command).toMatchObject({ exitCode: 0 });
+    if (result.exitCode !== 0) throw new Error(`${command}: status ${result.exitCode}\n${result.stdout}${result.stderr}`);
     return result.stdout;
   }
 
@@ -165,6 +165,18 @@ export const test = base.extend<{ machine: Machine }>({
     await use(await openMachine(page));
     expect(problems, 'errors on the page').toEqual([]);
   },
+});
+
+/** A test that shares its machine with the others of its file, so it has to leave it as it was. */
+export const sharedTest = base.extend<object, { machine: Machine }>({
+  machine: [
+    async ({ browser }, use) => {
+      const page = await browser.newPage();
+      await use(await openMachine(page));
+      await page.close();
+    },
+    { scope: 'worker' },
+  ],
 });
 
 export { expect };
