@@ -1,5 +1,5 @@
 /** Emitters of indirect transfers, and of the memory part of calls and returns. Direct transfers are the region's structure. */
-import { JUMP, REDO, VCPU_RSP } from '../cpu/layout.ts';
+import { REDO, VCPU_RSP } from '../cpu/layout.ts';
 import { pushStack, readStack, rmValue } from './emit-integer.ts';
 import { type Emitter, local } from './emitter.ts';
 import { type Instruction, nextPosition } from './instruction.ts';
@@ -38,7 +38,7 @@ export function emitIndirect(e: Emitter, i: Instruction): void {
   e.w.get(local.t2);
   e.w.set(local.rip);
   e.retired++;
-  e.exitToRip(JUMP);
+  e.exitToRip();
 }
 
 /** Pops the return address into t0 and moves RSP. `expected`: the only address to go on at, else REDO. */

@@ -57,16 +57,18 @@ export const local = {
   t2: 27,
   t3: 28,
   t4: 29,
-  kind: 30,
-  host: 31,
-  tlb: 32,
-  budget: 33,
-  status: 34,
-  entry: 35,
-  rotateBits: 36,
-  count: 37,
+  /** What the epilogue needs to know of the way out, packed: EXIT_* below. */
+  exit: 30,
+  kind: 31,
+  host: 32,
+  tlb: 33,
+  budget: 34,
+  status: 35,
+  entry: 36,
+  rotateBits: 37,
+  epoch: 38,
 } as const;
-const I64_LOCALS = 28;
+const I64_LOCALS = 29;
 const I32_LOCALS = 8;
 
 export const LOCAL_DECLARATIONS: readonly (readonly [count: number, type: number])[] = [
@@ -77,8 +79,17 @@ export const LOCAL_DECLARATIONS: readonly (readonly [count: number, type: number
 /** An operand whose 64 bits can be pushed more than once; of 32-bit operands the upper half is arbitrary. */
 export type Value = { readonly local: number } | { readonly low: number; readonly high: number };
 
-/** Kind of the flag-state local at an exit whose flags are already in memory. */
-const FLAGS_IN_PLACE = -1;
+// A way out, packed into 64 bits: flag state, status, instructions retired since the budget was last lowered, and two bits that
+// say that status and RIP are in their locals; above them the position to go on at. A way out is thus two instructions and a branch.
+const EXIT_STATE_MASK = 0x3fff;
+const EXIT_STATUS_SHIFT = 14;
+const EXIT_STATUS_MASK = 7;
+const EXIT_RETIRED_SHIFT = 17;
+const EXIT_RETIRED_MASK = 0xfff;
+const EXIT_STATUS_LOCAL = 1 << 29;
+const EXIT_RIP_LOCAL = 1 << 30;
+/** Of SPECIAL states only DYNAMIC has this bit; of the others it is part of the kind. */
+const DYNAMIC_BIT = DYNAMIC & ~SPECIAL;
 
 const TLB_INDEX_SHIFT = 7; // page number times the size of an entry: >> 12 << 5
 const TLB_INDEX_MASK = 1023 << 5;
@@ -314,39 +325,133 @@ export class Emitter {
     this.w.set(local.budget);
   }
 
-  /** Leaves at a position. */
-  exit(position: number, status: number): void {
-    this.pushPosition(position);
-    this.w.set(local.rip);
-    this.exitToRip(status);
-  }
-
-  /** Leaves with RIP in its local. */
-  exitToRip(status: number = JUMP): void {
-    this.w.i32(status);
-    this.w.set(local.status);
-    this.exitWithStatus();
-  }
-
-  exitWithStatus(): void {
-    this.countRetired(this.retired);
-    this.setKind();
+  private leave(position: number, bits: number): void {
+    this.w.i64Halves(bits | (this.retired << EXIT_RETIRED_SHIFT) | (this.state & EXIT_STATE_MASK), position);
+    this.w.set(local.exit);
     this.w.br(this.epilogue);
   }
 
-  /** Tells the epilogue what the flags are made of. */
-  private setKind(): void {
-    const { w, state } = this;
-    const base = withoutRotate(state);
-    if (state & ROTATED) this.computeRotate();
-    if (base === DYNAMIC) {
-      if (!(state & ROTATED)) return;
-      w.get(local.kind);
-      w.i32(ROTATED);
-      w.emit(op.i32Or);
-    } else if (base & SPECIAL) w.i32(state & ROTATED ? IN_MEMORY | ROTATED : FLAGS_IN_PLACE);
-    else w.i32(base | (state & ROTATED));
-    w.set(local.kind);
+  /** Leaves at a position. */
+  exit(position: number, status: number): void {
+    this.leave(position, status << EXIT_STATUS_SHIFT);
+  }
+
+  /** Leaves with RIP in its local. */
+  exitToRip(): void {
+    this.leave(0, EXIT_RIP_LOCAL | (JUMP << EXIT_STATUS_SHIFT));
+  }
+
+  /** Leaves with RIP and status in their locals. */
+  exitWithStatus(): void {
+    this.leave(0, EXIT_RIP_LOCAL | EXIT_STATUS_LOCAL);
+  }
+
+  /** Runs `body` if a bit of the i32 local is set, or if it is clear. */
+  private when(which: number, bit: number, set: boolean, body: () => void): void {
+    const { w } = this;
+    w.get(which);
+    w.i32(bit);
+    w.emit(op.i32And);
+    if (!set) w.emit(op.i32Eqz);
+    w.if();
+    body();
+    w.end();
+  }
+
+  /** Takes the way out apart: RIP, status and budget get their values, then the flags are written back. */
+  unpackExit(): void {
+    const { w } = this;
+    w.get(local.exit);
+    w.emit(op.i32WrapI64);
+    w.set(local.entry);
+    this.when(local.entry, EXIT_RIP_LOCAL, false, () => {
+      w.get(local.page);
+      w.get(local.exit);
+      w.i64(32);
+      w.emit(op.i64ShrS, op.i64Add);
+      w.set(local.rip);
+    });
+    this.when(local.entry, EXIT_STATUS_LOCAL, false, () => {
+      w.get(local.entry);
+      w.i32(EXIT_STATUS_SHIFT);
+      w.emit(op.i32ShrU);
+      w.i32(EXIT_STATUS_MASK);
+      w.emit(op.i32And);
+      w.set(local.status);
+    });
+    w.get(local.budget);
+    w.get(local.entry);
+    w.i32(EXIT_RETIRED_SHIFT);
+    w.emit(op.i32ShrU);
+    w.i32(EXIT_RETIRED_MASK);
+    w.emit(op.i32And, op.i32Sub);
+    w.set(local.budget);
+    this.writeFlagsBack();
+  }
+
+  private writeFlagsBack(): void {
+    const { w } = this;
+    this.when(local.entry, SPECIAL, false, () => {
+      for (const [bit, opcode] of [
+        [RESULT_IS_DIFFERENCE, op.i64Sub],
+        [RESULT_IS_SUM, op.i64Add],
+      ] as const) {
+        this.when(local.entry, bit, true, () => {
+          w.get(local.ccA);
+          w.get(local.ccB);
+          w.emit(opcode);
+          w.set(local.ccR);
+        });
+      }
+      this.when(local.entry, NARROW, true, () => {
+        this.extendOperands();
+      });
+      w.get(local.entry);
+      w.i32(KIND_MASK);
+      w.emit(op.i32And);
+      w.set(local.kind);
+    });
+    w.get(local.entry);
+    w.i32(SPECIAL | DYNAMIC_BIT);
+    w.emit(op.i32And);
+    w.i32(SPECIAL);
+    w.emit(op.i32Ne);
+    w.if();
+    this.storeFlagFields();
+    w.end();
+    this.when(local.entry, ROTATED, true, () => {
+      this.rotateBitsOfExit();
+      w.get(local.cpu);
+      w.get(local.rotateBits);
+      w.call(service.replaceCarryOverflow);
+    });
+  }
+
+  private storeFlagFields(): void {
+    const { w } = this;
+    w.get(local.cpu);
+    w.get(local.kind);
+    w.memory(memoryOp.i32Store, VCPU_CC_OP);
+    this.storeOperands();
+  }
+
+  /** computeRotate for the state of the way out, which is known only as the region runs. */
+  private rotateBitsOfExit(): void {
+    const { state } = this;
+    for (const right of [0, ROTATED_RIGHT]) {
+      for (const narrow of [0, ROTATED_NARROW]) {
+        this.w.get(local.entry);
+        this.w.i32(ROTATED_RIGHT | ROTATED_NARROW);
+        this.w.emit(op.i32And);
+        this.w.i32(right | narrow);
+        this.w.emit(op.i32Eq);
+        this.w.if();
+        this.state = ROTATED | right | narrow;
+        this.computeRotate();
+        this.w.end();
+      }
+    }
+    this.state = state;
   }
 
   /** CF and OF of the rotate whose result is in its local, at their places in RFLAGS. */
@@ -369,54 +474,6 @@ export class Emitter {
     w.i32(11);
     w.emit(op.i32Shl, op.i32Or);
     w.set(local.rotateBits);
-  }
-
-  /** What the epilogue does with the flags. */
-  writeFlagsBack(): void {
-    const { w } = this;
-    const when = (bit: number, body: () => void): void => {
-      w.get(local.kind);
-      w.i32(bit);
-      w.emit(op.i32And);
-      w.if();
-      body();
-      w.end();
-    };
-    w.get(local.kind);
-    w.i32(0);
-    w.emit(op.i32GeS);
-    w.if();
-    w.get(local.kind);
-    w.i32(SPECIAL);
-    w.emit(op.i32And, op.i32Eqz);
-    w.if();
-    for (const [bit, opcode] of [
-      [RESULT_IS_DIFFERENCE, op.i64Sub],
-      [RESULT_IS_SUM, op.i64Add],
-    ] as const) {
-      when(bit, () => {
-        w.get(local.ccA);
-        w.get(local.ccB);
-        w.emit(opcode);
-        w.set(local.ccR);
-      });
-    }
-    when(NARROW, () => {
-      this.extendOperands();
-    });
-    w.get(local.cpu);
-    w.get(local.kind);
-    w.i32(KIND_MASK);
-    w.emit(op.i32And);
-    w.memory(memoryOp.i32Store, VCPU_CC_OP);
-    this.storeOperands();
-    w.end();
-    when(ROTATED, () => {
-      w.get(local.cpu);
-      w.get(local.rotateBits);
-      w.call(service.replaceCarryOverflow);
-    });
-    w.end();
   }
 
   private extendOperands(): void {
@@ -464,10 +521,7 @@ export class Emitter {
     if (state === IN_MEMORY || state === DEAD) return;
     if (base !== IN_MEMORY) {
       this.settle();
-      w.get(local.cpu);
-      w.get(local.kind);
-      w.memory(memoryOp.i32Store, VCPU_CC_OP);
-      this.storeOperands();
+      this.storeFlagFields();
     }
     if (state & ROTATED) {
       this.computeRotate();

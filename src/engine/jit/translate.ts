@@ -122,7 +122,7 @@ export class RegionTranslator {
     if (region.blocks.some((block) => block.instructions.some((i) => i.treatment === 'handler' || i.treatment === 'vector'))) {
       w.get(local.cpu);
       w.memory(memoryOp.i32Load, VCPU_CODE_EPOCH);
-      w.set(local.count);
+      w.set(local.epoch);
     }
   }
 
@@ -147,7 +147,7 @@ export class RegionTranslator {
     const { e } = this;
     const { w } = e;
     this.storeRegisters(e.written);
-    e.writeFlagsBack();
+    e.unpackExit();
     w.get(local.cpu);
     w.get(local.rip);
     w.memory(memoryOp.i64Store, VCPU_RIP);
@@ -346,7 +346,7 @@ export class RegionTranslator {
     const { w } = e;
     w.get(local.cpu);
     w.memory(memoryOp.i32Load, VCPU_CODE_EPOCH);
-    w.get(local.count);
+    w.get(local.epoch);
     w.emit(op.i32Ne);
     w.if();
     const { retired } = e;

@@ -1,9 +1,11 @@
 /** Starts a worker for each vCPU. */
 import type { VcpuLauncher, VcpuStart, VcpuThread } from '../../engine/hypervisor/platform.ts';
-import type { StartVcpu, VcpuNews } from './messages.ts';
+import type { StartVcpu, TranslatorSetting, VcpuNews } from './messages.ts';
 
 export interface WorkerLauncherOptions {
   readonly powerOnMs: number;
+  /** 'on' unless said otherwise. */
+  readonly translator?: TranslatorSetting | undefined;
   /** Emergency console output of a guest. */
   readonly onConsole: (domid: number, bytes: Uint8Array) => void;
   /** The thread of a vCPU failed for a reason that is not the guest's. */
@@ -30,7 +32,8 @@ export class WorkerLauncher implements VcpuLauncher {
     worker.addEventListener('error', (event) => {
       this.options.onFailure(domid, vcpu, event.message);
     });
-    const start: StartVcpu = { domid, vcpu, memory, module, powerOnMs: this.options.powerOnMs };
+    const { powerOnMs, translator = 'on' } = this.options;
+    const start: StartVcpu = { domid, vcpu, memory, module, powerOnMs, translator };
     worker.postMessage(start);
     let stopped = false;
     return {

@@ -1,11 +1,15 @@
 /** What passes between dom0 and the thread of a vCPU: one message to start it; all else goes through the domain's memory. */
 
+/** Whether hot guest code is translated: eager translates everything at once, for tests. */
+export type TranslatorSetting = 'on' | 'off' | 'eager';
+
 export interface StartVcpu {
   readonly domid: number;
   readonly vcpu: number;
   readonly memory: WebAssembly.Memory;
   readonly module: WebAssembly.Module;
   readonly powerOnMs: number;
+  readonly translator: TranslatorSetting;
 }
 
 export type VcpuNews =

@@ -3,6 +3,8 @@
  * sees no message but the first; dom0 ends it by terminating the worker.
  */
 import { instantiateCore } from '../../engine/hypervisor/core.ts';
+import { DEFAULT_OPTIONS, EAGER_OPTIONS, createTranslator } from '../../engine/jit/index.ts';
+import { vcpuBlockOf } from '../../engine/hypervisor/domain-memory.ts';
 import { VcpuRunner } from '../../engine/hypervisor/vcpu-runner.ts';
 import { machineClock } from '../machine-clock.ts';
 import type { StartVcpu, VcpuNews } from './messages.ts';
@@ -24,7 +26,7 @@ function randomWords(): () => number {
   };
 }
 
-function live({ memory, module, vcpu, powerOnMs }: StartVcpu): never {
+function live({ memory, module, vcpu, powerOnMs, translator }: StartVcpu): never {
   const clock = machineClock(powerOnMs);
   const core = instantiateCore(module, memory, {
     nowNs: () => clock.nowNs(),
@@ -33,9 +35,12 @@ function live({ memory, module, vcpu, powerOnMs }: StartVcpu): never {
       tell({ kind: 'console', bytes });
     },
   });
-  const runner = new VcpuRunner(core, memory, vcpu, clock, (error) => {
+  const failed = (error: unknown): void => {
     tell({ kind: 'failure', text: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  });
+  };
+  const options = translator === 'eager' ? EAGER_OPTIONS : DEFAULT_OPTIONS;
+  const hot = translator === 'off' ? null : createTranslator(core, memory, vcpuBlockOf(vcpu), options);
+  const runner = new VcpuRunner(core, memory, vcpu, clock, failed, hot);
   const words = new Int32Array(memory.buffer);
   for (;;) {
     const step = runner.step();
