@@ -66,6 +66,9 @@ export const XEN_FRAMES = 1 + GRANT_FRAMES_MAX;
 /** Grant frames in use from the start: the toolstack's entries are in the first. */
 const GRANT_FRAMES_INITIAL = 1;
 const WASM_PAGE_BYTES = 65536;
+const MEBIBYTE = 1024 * 1024;
+/** Of the bytes that grow with a domain's memory, the part that is the memory: beside each page stand its record and M2P entry. */
+const RAM_SHARE = PAGE_BYTES / (PAGE_BYTES + FRAME_BYTES + 8);
 const MEMORY_BYTES_MAX = 65536 * WASM_PAGE_BYTES;
 const M2P_ENTRIES_PER_PAGE = 512;
 /** Room for decoded code, each vCPU. */
@@ -114,9 +117,10 @@ export function planDomainMemory(maxPages: number, maxVcpus: number, firstMfn: n
   const framesBase = m2p + m2pPages * PAGE_BYTES;
   const totalBytes = Math.ceil((framesBase + frameCount * PAGE_BYTES) / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
   if (totalBytes > MEMORY_BYTES_MAX) {
+    const most = Math.floor((maxPages * PAGE_BYTES - (totalBytes - MEMORY_BYTES_MAX) * RAM_SHARE) / MEBIBYTE);
     throw new HypervisorError(
       ENOMEM,
-      `a domain of ${maxPages} pages and ${maxVcpus} vCPUs takes ${totalBytes} bytes: one memory holds at most ${MEMORY_BYTES_MAX}`,
+      `A domain can have about ${most} MiB of memory here; ${Math.ceil((maxPages * PAGE_BYTES) / MEBIBYTE)} MiB are asked for.`,
     );
   }
   return {

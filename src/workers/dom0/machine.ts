@@ -27,6 +27,8 @@ import { WorkerLauncher } from '../vcpu/launcher.ts';
 const MEBIBYTE_PAGES = 256;
 /** Machine memory shown and shared out when the browser does not say how much the device has. */
 const USUAL_MEBIBYTES = 4096;
+/** Characters of an unfinished line of a guest's emergency console that are kept. */
+const CONSOLE_LINE_MAX = 4096;
 /** dom0_mem: what domain 0 is shown to have of it. */
 const DOM0_MEBIBYTES = 256;
 /** getRandomValues fills at most this much at a time. */
@@ -79,11 +81,11 @@ function fillRandom(bytes: Uint8Array): void {
 export async function powerOn({ log, commandLine }: MachineSettings): Promise<PoweredMachine> {
   const powerOnMs = monotonicMs();
   const module = await compile(coreUrl, 'The processor core');
-  const text = new TextDecoder();
+  const consoleLines = lineAssembler();
   const launcher = new WorkerLauncher({
     powerOnMs,
     onConsole: (domid, bytes) => {
-      log.write(`(d${domid}) ${text.decode(bytes)}`);
+      for (const line of consoleLines(domid, bytes)) log.write(`(d${domid}) ${line}\n`);
     },
     onFailure: (domid, vcpu, reason) => {
       log.write(`(XEN) d${domid}v${vcpu}: the core failed: ${reason}\n`);
@@ -107,6 +109,18 @@ export async function powerOn({ log, commandLine }: MachineSettings): Promise<Po
     hypervisor,
     workers: () => launcher.workers,
     counters: (domid) => readCounters(hypervisor, domid),
+  };
+}
+
+/** Puts the pieces that guests write to their emergency consoles together to lines, each guest's on its own. */
+function lineAssembler(): (domid: number, bytes: Uint8Array) => string[] {
+  const streams = new Map<number, { decoder: TextDecoder; partial: string }>();
+  return (domid, bytes) => {
+    const stream = streams.get(domid) ?? { decoder: new TextDecoder(), partial: '' };
+    streams.set(domid, stream);
+    const lines = (stream.partial + stream.decoder.decode(bytes, { stream: true })).split('\n');
+    stream.partial = (lines.pop() ?? '').slice(-CONSOLE_LINE_MAX);
+    return lines;
   };
 }
 
