@@ -147,6 +147,7 @@ describe('domain 0', () => {
     expect(machine.physical().freePages).toBeLessThanOrEqual(machine.physical().totalPages - DOM0_PAGES);
     await boot(SPIN);
     expect(machine.domain(0 as Domid)?.cpuTimeNs).toBeGreaterThan(0);
+    expect(machine.vcpus(0 as Domid)).toMatchObject([{ vcpu: 0, online: true, running: true }]);
     expect(machine.listDomains().map(({ domid }) => domid)).not.toContain(0);
   });
 });

@@ -171,6 +171,9 @@ export class Hypervisor implements HypervisorControl {
   }
 
   vcpus(domid: Domid): readonly VcpuInformation[] {
+    if (domid === 0) {
+      return [{ vcpu: 0, online: true, blocked: false, running: true, cpuTimeNs: this.dom0Ns, pcpu: 0, affinity: undefined }];
+    }
     return this.entry(domid).domain.vcpus();
   }
 
