@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest';
+import { CHUNK_BYTES, type ChunkStore } from '../../engine/storage/chunk-store.ts';
+import { VolumePool } from '../../engine/storage/volume-pool.ts';
+import { SeededRandom } from '../../engine/xenstore/testing/random.ts';
+import { OpfsChunkStore } from './opfs-chunk-store.ts';
+import { describeChunkStore } from './testing/chunk-store-contract.ts';
+import { LossyDisk } from './testing/lossy-files.ts';
+
+describeChunkStore('OpfsChunkStore', async () => {
+  const disk = new LossyDisk();
+  return { open: () => Promise.resolve(new OpfsChunkStore(disk.files)) };
+});
+
+const chunk = (value: number): Uint8Array => new Uint8Array(CHUNK_BYTES).fill(value);
+
+/** All that a store says, in a form to compare. */
+async function contents(store: ChunkStore): Promise<string> {
+  const numbers = [...(await store.chunkNumbers())].sort((a, b) => a - b);
+  const chunks = await store.readChunks(numbers);
+  const values = chunks.map((bytes) => (bytes!.every((byte) => byte === bytes![0]) ? bytes![0] : 'mixed'));
+  const records = [...(await store.records())].map(([key, bytes]) => `${key}=${bytes.join('.')}`).sort();
+  return JSON.stringify([numbers.map((number, n) => [number, values[n]]), records]);
+}
+
+/** Commits at random until something throws; `acknowledged` is kept up to date, `next` is what the commit under way would make. */
+async function history(
+  store: ChunkStore,
+  random: SeededRandom,
+  commits: number,
+  seen: { acknowledged: string; next: string },
+): Promise<void> {
+  const chunks = new Map<number, number>();
+  const records = new Map<string, string>();
+  const shown = (): string =>
+    JSON.stringify([[...chunks].sort(([a], [b]) => a - b), [...records].map(([key, value]) => `${key}=${value}`).sort()]);
+  seen.acknowledged = seen.next = shown();
+  let number = 1;
+  for (let n = 0; n < commits; n += 1) {
+    const added: [number, Uint8Array][] = [];
+    for (let m = random.below(3); m > 0; m -= 1) {
+      added.push([number, chunk(number % 251)]);
+      chunks.set(number, number % 251);
+      number += 1;
+    }
+    const old = [...chunks.keys()].filter((candidate) => !added.some(([fresh]) => fresh === candidate) && random.below(3) === 0);
+    for (const gone of old) chunks.delete(gone);
+    const key = `r${random.below(4)}`;
+    const value = random.bytes(1 + random.below(40));
+    const dropped = `r${random.below(4)}`;
+    if (dropped !== key) records.delete(dropped);
+    records.set(key, value.join('.'));
+    seen.next = shown();
+    await store.commit({
+      chunks: added,
+      removedChunks: old,
+      records: [[key, value]],
+      removedRecords: dropped === key ? [] : [dropped],
+    });
+    seen.acknowledged = seen.next;
+  }
+}
+
+describe('OpfsChunkStore', () => {
+  it('is what its last commit made it, or the one under way, wherever the machine stops', async () => {
+    const whole = new LossyDisk();
+    await history(new OpfsChunkStore(whole.files, 250), new SeededRandom(3), 12, { acknowledged: '', next: '' });
+    expect(whole.steps).toBeGreaterThan(30);
+    for (let stop = 3; stop < whole.steps; stop += 1) {
+      const disk = new LossyDisk();
+      const seen = { acknowledged: '[[],[]]', next: '[[],[]]' };
+      const store = new OpfsChunkStore(disk.files, 250);
+      disk.stepsLeft = stop - disk.steps < 0 ? 0 : stop - disk.steps;
+      await expect(history(store, new SeededRandom(3), 12, seen)).rejects.toThrow('machine');
+      disk.restart(new SeededRandom(stop + 1));
+      const again = new OpfsChunkStore(disk.files, 250);
+      const found = await contents(again);
+      expect([seen.acknowledged, seen.next], `stopped at step ${stop}`).toContain(found);
+      await again.commit({ chunks: [[9999, chunk(9)]] });
+      disk.restart(new SeededRandom(stop + 2));
+      expect(await contents(new OpfsChunkStore(disk.files, 250))).toContain('[9999,9]');
+    }
+  });
+
+  it('changes nothing when there is no room, and goes on when there is', async () => {
+    for (let failures = 1; failures < 5; failures += 1) {
+      for (let before = 0; before < 4; before += 1) {
+        const disk = new LossyDisk();
+        const store = new OpfsChunkStore(disk.files);
+        for (let n = 1; n <= before; n += 1) await store.commit({ chunks: [[n, chunk(n)]], removedChunks: [n - 1] });
+        const held = await contents(store);
+        disk.failures = failures;
+        const outcome = await store.commit({ chunks: [[50, chunk(50)]], removedChunks: [before] }).catch((error: unknown) => error);
+        expect(outcome).toMatchObject({ code: 'ENOSPC' });
+        disk.failures = 0;
+        const lost = await store.chunkNumbers().then(
+          () => false,
+          () => true,
+        );
+        if (lost) continue;
+        expect(await contents(store)).toBe(held);
+        await store.commit({ chunks: [[51, chunk(51)]] });
+        disk.restart(new SeededRandom(failures));
+        expect(await contents(new OpfsChunkStore(disk.files))).toContain('[51,51]');
+      }
+    }
+  });
+
+  it('keeps its journal short', async () => {
+    const disk = new LossyDisk();
+    const store = new OpfsChunkStore(disk.files, 2000);
+    for (let n = 0; n < 300; n += 1) await store.commit({ records: [['a', new Uint8Array([n & 0xff])]] });
+    const sizes = disk.files.journals.map((file) => file.getSize());
+    expect(Math.max(...sizes)).toBeLessThan(2500);
+    expect(await contents(new OpfsChunkStore(disk.files, 2000))).toBe(`[[],["a=${299 & 0xff}"]]`);
+  });
+
+  it('uses the room of removed chunks again', async () => {
+    const disk = new LossyDisk();
+    const store = new OpfsChunkStore(disk.files);
+    for (let n = 1; n < 20; n += 1) await store.commit({ chunks: [[n, chunk(n)]], removedChunks: [n - 1] });
+    expect(disk.files.chunks.getSize()).toBeLessThanOrEqual(2 * CHUNK_BYTES);
+  });
+
+  it('carries volumes', async () => {
+    const disk = new LossyDisk();
+    const pool = await VolumePool.open(new OpfsChunkStore(disk.files));
+    const volume = await pool.create('root', 4 * CHUNK_BYTES);
+    await volume.write(700, new Uint8Array(1024).fill(3));
+    await volume.flush();
+    disk.restart(new SeededRandom(1));
+    const bytes = new Uint8Array(1024);
+    await (await VolumePool.open(new OpfsChunkStore(disk.files))).volume('root')!.read(700, bytes);
+    expect(Buffer.from(bytes).equals(Buffer.alloc(1024, 3))).toBe(true);
+  });
+});

@@ -1,0 +1,218 @@
+/**
+ * Chunks in the origin's private files: one file of slots for chunks, and a journal that says which chunk is in which slot and
+ * holds the records.
+ *
+ * Order of a commit: chunks into free slots, flush; one journal entry, flush. An entry that is whole is a commit that happened.
+ * A slot is free for others only after the entry that let it go has been flushed. A journal that has grown far beyond what it
+ * says is written anew into the other of two files, which counts as soon as its first entry is whole.
+ */
+import { CHUNK_BYTES, StorageError, type ChunkBatch, type ChunkStore } from '../../engine/storage/chunk-store.ts';
+import { encodeEntry, readJournal, type JournalEntry } from './journal.ts';
+import type { StoreFile, StoreFiles } from './opfs-files.ts';
+
+/** A journal is written anew when it has more bytes than this and than so many times its contents. */
+const REWRITE_BYTES = 1024 * 1024;
+const REWRITE_FACTOR = 4;
+
+export class OpfsChunkStore implements ChunkStore {
+  private readonly slots = new Map<number, number>();
+  private readonly named = new Map<string, Uint8Array>();
+  private free: number[] = [];
+  private slotCount = 0;
+  private current = 0;
+  private generation = 0;
+  private journalBytes = 0;
+  /** Slots of commits that failed at their end: the entry that names them may be on disk until the next one is. */
+  private quarantined: number[] = [];
+  private lost: string | undefined;
+
+  constructor(
+    private readonly files: StoreFiles,
+    private readonly rewriteBytes = REWRITE_BYTES,
+  ) {
+    this.recover();
+  }
+
+  async readChunks(numbers: readonly number[]): Promise<(Uint8Array | undefined)[]> {
+    await this.begin();
+    return numbers.map((number) => {
+      const slot = this.slots.get(number);
+      if (slot === undefined) return undefined;
+      const bytes = new Uint8Array(CHUNK_BYTES);
+      // What a file has lost reads as zeros here, and does not match its checksum above.
+      this.guarded(() => this.files.chunks.read(bytes, { at: slot * CHUNK_BYTES }));
+      return bytes;
+    });
+  }
+
+  async chunkNumbers(): Promise<readonly number[]> {
+    await this.begin();
+    return [...this.slots.keys()];
+  }
+
+  async records(): Promise<ReadonlyMap<string, Uint8Array>> {
+    await this.begin();
+    return new Map([...this.named].map(([key, bytes]) => [key, bytes.slice()]));
+  }
+
+  async commit({ chunks = [], removedChunks = [], records = [], removedRecords = [] }: ChunkBatch): Promise<void> {
+    await this.begin();
+    const taken: number[] = [];
+    const placed = chunks.map(([number]) => {
+      const slot = this.free.pop() ?? this.slotCount++;
+      taken.push(slot);
+      return [number, slot] as const;
+    });
+    const entry: JournalEntry = {
+      placed,
+      removedChunks: removedChunks.filter((number) => this.slots.has(number)),
+      records: records.map(([key, bytes]) => [key, bytes.slice()]),
+      removedRecords,
+    };
+    try {
+      chunks.forEach(([, bytes], n) => {
+        writeWhole(this.files.chunks, bytes, (taken[n] ?? 0) * CHUNK_BYTES);
+      });
+      if (chunks.length > 0) this.files.chunks.flush();
+      this.append(encodeEntry(entry));
+    } catch (cause) {
+      this.quarantined.push(...taken);
+      throw storageError(cause);
+    }
+    this.free.push(...this.quarantined.splice(0));
+    this.apply(entry);
+    this.rewriteIfLong();
+  }
+
+  close(): Promise<void> {
+    if (this.lost === undefined) for (const file of [this.files.chunks, ...this.files.journals]) file.close();
+    this.lost ??= 'the storage was closed';
+    return Promise.resolve();
+  }
+
+  /** Every operation takes a turn, as with other stores, and fails once the store is closed. */
+  private begin(): Promise<void> {
+    return this.lost === undefined ? Promise.resolve() : Promise.reject(new StorageError('EIO', `${this.lost}; reload the page`));
+  }
+
+  private get journal(): StoreFile {
+    return this.files.journals[this.current === 0 ? 0 : 1];
+  }
+
+  private recover(): void {
+    const found = this.files.journals.map((file) => this.guarded(() => readJournal(file)));
+    const generations = found.map(({ entries }) => entries[0]?.generation ?? -1);
+    this.current = (generations[1] ?? -1) > (generations[0] ?? -1) ? 1 : 0;
+    const { endBytes = 0, entries = [] } = found[this.current] ?? {};
+    if (entries.length === 0) {
+      this.rewrite();
+      return;
+    }
+    this.generation = generations[this.current] ?? 0;
+    for (const entry of entries) this.apply(entry);
+    this.journalBytes = endBytes;
+    this.free = [];
+    const used = new Set(this.slots.values());
+    this.slotCount = 1 + Math.max(-1, ...used);
+    for (let slot = 0; slot < this.slotCount; slot += 1) if (!used.has(slot)) this.free.push(slot);
+    this.guarded(() => {
+      // Behind the last whole entry: what a crash left of the next one.
+      this.journal.truncate(endBytes);
+      this.files.chunks.truncate(this.slotCount * CHUNK_BYTES);
+    });
+  }
+
+  private append(bytes: Uint8Array): void {
+    try {
+      writeWhole(this.journal, bytes, this.journalBytes);
+      this.journal.flush();
+    } catch (error) {
+      // Nothing may stand behind the last entry that counts.
+      this.emptyFrom(this.journal, this.journalBytes);
+      throw error;
+    }
+    this.journalBytes += bytes.length;
+  }
+
+  private apply({ placed, records, removedChunks, removedRecords }: JournalEntry): void {
+    for (const number of removedChunks) {
+      const slot = this.slots.get(number);
+      if (slot !== undefined) this.free.push(slot);
+      this.slots.delete(number);
+    }
+    for (const [number, slot] of placed) this.slots.set(number, slot);
+    for (const key of removedRecords) this.named.delete(key);
+    for (const [key, bytes] of records) this.named.set(key, bytes);
+  }
+
+  private rewriteIfLong(): void {
+    let contents = this.slots.size * 16;
+    for (const bytes of this.named.values()) contents += bytes.length;
+    if (this.journalBytes <= Math.max(this.rewriteBytes, contents * REWRITE_FACTOR)) return;
+    try {
+      this.rewrite();
+    } catch {
+      // The journal in use holds as before, as long as the other does not look newer.
+      this.emptyFrom(this.files.journals[this.current === 0 ? 1 : 0], 0);
+    }
+  }
+
+  /** Cuts off what may not count. A file that cannot even be cut ends the store: what it says later would be in doubt. */
+  private emptyFrom(file: StoreFile, sizeBytes: number): void {
+    try {
+      file.truncate(sizeBytes);
+      file.flush();
+    } catch (error) {
+      this.lost = `the browser's files failed: ${String(error)}`;
+    }
+  }
+
+  /** All there is as the first entry of the other journal; the one before is emptied only when that is durable. */
+  private rewrite(): void {
+    const other = this.current === 0 ? 1 : 0;
+    const file = this.files.journals[other];
+    const entry = encodeEntry({
+      generation: this.generation + 1,
+      placed: [...this.slots],
+      removedChunks: [],
+      records: [...this.named],
+      removedRecords: [],
+    });
+    this.guarded(() => {
+      file.truncate(0);
+      writeWhole(file, entry, 0);
+      file.flush();
+    });
+    const before = this.journal;
+    this.current = other;
+    this.generation += 1;
+    this.journalBytes = entry.length;
+    before.truncate(0);
+  }
+
+  private guarded<Result>(body: () => Result): Result {
+    try {
+      return body();
+    } catch (cause) {
+      throw storageError(cause);
+    }
+  }
+}
+
+function writeWhole(file: StoreFile, bytes: Uint8Array, at: number): void {
+  const written = file.write(bytes, { at });
+  if (written !== bytes.length)
+    throw new StorageError('ENOSPC', `only ${written} of ${bytes.length} bytes could be stored: there is no room left`);
+}
+
+function storageError(cause: unknown): StorageError {
+  if (cause instanceof StorageError) return cause;
+  if (cause instanceof DOMException && cause.name === 'QuotaExceededError') {
+    return new StorageError('ENOSPC', 'the browser has no more room for this site; remove volumes or allow it more storage', {
+      cause,
+    });
+  }
+  return new StorageError('EIO', `the browser's files failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    cause,
+  });
+}

@@ -1,0 +1,50 @@
+/**
+ * What the store on the origin's private files needs of a file: FileSystemSyncAccessHandle's part of it, as an interface, so that
+ * tests can stand in for a disk that loses what was not flushed.
+ * @see File System Standard, "FileSystemSyncAccessHandle"
+ */
+
+export interface StoreFile {
+  /** Bytes read, fewer at the end of the file. */
+  read(into: Uint8Array, options: { at: number }): number;
+  /** Bytes written; a QuotaExceededError when there is no room. */
+  write(from: Uint8Array, options: { at: number }): number;
+  truncate(sizeBytes: number): void;
+  getSize(): number;
+  /** Everything written before is durable afterwards. */
+  flush(): void;
+  close(): void;
+}
+
+export interface StoreFiles {
+  readonly chunks: StoreFile;
+  /** Used in turn: one is written anew while the other still holds. */
+  readonly journals: readonly [StoreFile, StoreFile];
+}
+
+/** FileSystemFileHandle's method for dedicated workers, which the compiler's library does not have. */
+interface SynchronousFile {
+  createSyncAccessHandle(): Promise<StoreFile>;
+}
+
+/** Opens (or makes) the files in a directory of that name. Rejects when another tab has them open. */
+export async function openPrivateFiles(name: string): Promise<StoreFiles> {
+  const root = await navigator.storage.getDirectory();
+  const directory = await root.getDirectoryHandle(name, { create: true });
+  const open = async (file: string): Promise<StoreFile> => {
+    const handle = (await directory.getFileHandle(file, { create: true })) as unknown as SynchronousFile;
+    return handle.createSyncAccessHandle();
+  };
+  const opened: StoreFile[] = [];
+  const next = async (file: string): Promise<StoreFile> => {
+    const handle = await open(file);
+    opened.push(handle);
+    return handle;
+  };
+  try {
+    return { chunks: await next('chunks'), journals: [await next('journal-0'), await next('journal-1')] };
+  } catch (error) {
+    for (const file of opened) file.close();
+    throw error;
+  }
+}
