@@ -56,7 +56,7 @@ export interface RegionLimits {
   readonly everything: boolean;
 }
 
-export const DEFAULT_LIMITS: RegionLimits = { instructions: 500, pages: 6, callDepth: 3, everything: false };
+export const DEFAULT_LIMITS: RegionLimits = { instructions: 200, pages: 6, callDepth: 1, everything: false };
 
 const DECODED_ENDS_SHIFT = 8;
 

@@ -22,7 +22,7 @@ export interface TranslatorOptions {
   readonly maximumRegions: number;
 }
 
-export const DEFAULT_OPTIONS: TranslatorOptions = { sampleInstructions: 20_000, threshold: 8, everything: false, maximumRegions: 4000 };
+export const DEFAULT_OPTIONS: TranslatorOptions = { sampleInstructions: 20_000, threshold: 16, everything: false, maximumRegions: 4000 };
 
 /** Translates everything at once: for tests. */
 export const EAGER_OPTIONS: TranslatorOptions = { sampleInstructions: 500, threshold: 1, everything: true, maximumRegions: 4000 };
