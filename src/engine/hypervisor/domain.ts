@@ -331,6 +331,7 @@ export class Domain {
   /** Ends every thread; the memory goes when nothing refers to the domain any more. */
   destroy(): void {
     this.dying = true;
+    this.grants.abandon();
     for (const thread of this.threads.values()) thread.stop();
     this.threads.clear();
     Atomics.add(this.words, DOMAIN_DOORBELL / 4, 1);

@@ -8,7 +8,7 @@ import {
   GTF_transitive,
   GTF_writing,
 } from '../abi/grant-table.ts';
-import { PAGE_BYTES, VCPU_RAX, VCPU_RIP } from '../cpu/layout.ts';
+import { CONTROL, CONTROL_MM_LOCK, PAGE_BYTES, VCPU_RAX, VCPU_RIP } from '../cpu/layout.ts';
 import { DOMAIN_GRANT_FRAMES, TYPE_WRITABLE } from '../pv/layout.ts';
 import { GrantMap } from './grant-map.ts';
 import { CODE, DOMID, FREE_PFN, L1_PFN, mfnOf, PvGuest } from './testing/pv-guest.ts';
@@ -205,6 +205,18 @@ describe('mapping a grant', () => {
     page.unmap();
     expect(guest.frame(FREE_PFN)).toMatchObject({ uses: 0, references: 1 });
     expect(guest.frame(FREE_PFN + 1)).toMatchObject({ uses: 0, references: 1 });
+  });
+
+  it('waits for no lock of a domain that is being destroyed', () => {
+    grant(GTF_permit_access, mfnOf(FREE_PFN));
+    const page = grants.map(GREF, true)!;
+    // A thread that ended while it held the lock.
+    guest.view.setInt32(CONTROL + CONTROL_MM_LOCK, 1, true);
+    grants.abandon();
+    page.unmap();
+    page.written(0, 8);
+    expect(grants.map(GREF, true)).toBeUndefined();
+    expect(grants.mapped).toBe(0);
   });
 
   it('has the CPU forget code in a page that was written', () => {

@@ -55,6 +55,7 @@ export class GrantMap implements GrantMapper {
   private readonly table: number;
   private readonly uses = new Map<number, Uses>();
   private readonly live = new Set<GrantedPage>();
+  private abandoned = false;
 
   constructor(
     private readonly core: Pick<CoreExports, 'pvTakeGranted' | 'pvDropGranted' | 'pvFrameWritten'>,
@@ -71,6 +72,7 @@ export class GrantMap implements GrantMapper {
   }
 
   map(gref: number, writable: boolean): GrantedPage | undefined {
+    if (this.abandoned) return undefined;
     const frames = Math.min(Atomics.load(this.words, DOMAIN_GRANT_FRAMES / 4) >>> 0, GRANT_FRAMES_MAX);
     if (!Number.isInteger(gref) || gref < 0 || gref >= frames * GRANT_ENTRIES_PER_FRAME) return undefined;
     const at = this.table + (gref * GRANT_ENTRY_V1_BYTES) / 4;
@@ -89,9 +91,18 @@ export class GrantMap implements GrantMapper {
     return this.page(gref, at, mfn, frame, writable);
   }
 
-  /** Ends every use: the domain is about to go. */
+  /** Ends every use. */
   unmapAll(): void {
     for (const page of [...this.live]) page.unmap();
+  }
+
+  /**
+   * The domain is being destroyed: nothing is mapped or given back any more. Its threads may have ended while they held the
+   * domain's locks, so from now on no lock of it may be waited for.
+   */
+  abandon(): void {
+    this.abandoned = true;
+    this.live.clear();
   }
 
   private page(gref: number, at: number, mfn: number, frame: number, writable: boolean): GrantedPage {
@@ -103,7 +114,7 @@ export class GrantMap implements GrantMapper {
         return new Int32Array(memory.buffer, offset, PAGE_BYTES / 4);
       },
       written: (start, bytes) => {
-        if (bytes > 0) core.pvFrameWritten(mfn, start, bytes);
+        if (bytes > 0 && live.has(page)) core.pvFrameWritten(mfn, start, bytes);
       },
       unmap: () => {
         if (!live.delete(page)) return;

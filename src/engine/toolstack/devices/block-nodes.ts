@@ -56,8 +56,11 @@ export function askToDetach(store: StoreAccess, backend: string): void {
 }
 
 export function removeBlockNodes(store: StoreAccess, domid: number, disk: Pick<BlockSpecification, 'deviceClass' | 'id'>): void {
-  store.remove(blockBackendPath(domid, disk));
-  store.remove(blockFrontendPath(domid, disk.id));
+  for (const path of [blockBackendPath(domid, disk), blockFrontendPath(domid, disk.id)]) {
+    store.remove(path);
+    const parent = path.slice(0, path.lastIndexOf('/'));
+    if (store.list(parent)?.length === 0) store.remove(parent);
+  }
 }
 
 /** Back ends of all disks of a domain, which live outside its own directory. */
