@@ -103,7 +103,7 @@ import('tsx/esm/api').then(({ register }) => { register(); return import(workerD
 const threaded: VcpuLauncher = {
   start: (start) => {
     const entry = new URL('./boot-node-vcpu.ts', import.meta.url).href;
-    const thread = new Worker(THREAD, { eval: true, workerData: { entry, start, powerOnMs } });
+    const thread = new Worker(THREAD, { eval: true, workerData: { entry, start, powerOnMs, translator: options.translator } });
     thread.on('message', (text: string) => {
       log.write(`(d${start.domid}) ${text}`);
     });

@@ -234,7 +234,8 @@ const moveExtended =
       e.pushAddress(i);
       e.readable(bytes, i.position);
       w.get(local.host);
-      const signedLoad = bytes === 1 ? memoryOp.i64Load8S : bytes === 2 ? memoryOp.i64Load16S : bytes === 4 ? memoryOp.i64Load32S : memoryOp.i64Load;
+      const signedLoad =
+        bytes === 1 ? memoryOp.i64Load8S : bytes === 2 ? memoryOp.i64Load16S : bytes === 4 ? memoryOp.i64Load32S : memoryOp.i64Load;
       w.memory(signed ? signedLoad : bytes === 1 ? memoryOp.i64Load8U : memoryOp.i64Load16U, 0);
     } else {
       const value = e.registerValue(i.rm, bytes, local.t0);

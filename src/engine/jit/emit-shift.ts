@@ -15,14 +15,16 @@ const SAR = 7;
 /** Pushes the shifted value, normalised; `count` pushes the count as an i64. */
 function pushShifted(e: Emitter, kind: number, size: number, a: Value, count: () => void): void {
   const { w } = e;
-  const wide = kind === ROL ? op.i64Rotl : kind === ROR ? op.i64Rotr : kind === SHR ? op.i64ShrU : kind === SAR ? op.i64ShrS : op.i64Shl;
+  const wide =
+    kind === ROL ? op.i64Rotl : kind === ROR ? op.i64Rotr : kind === SHR ? op.i64ShrU : kind === SAR ? op.i64ShrS : op.i64Shl;
   if (size === 8) {
     e.push(a);
     count();
     w.emit(wide);
     return;
   }
-  const narrow = kind === ROL ? op.i32Rotl : kind === ROR ? op.i32Rotr : kind === SHR ? op.i32ShrU : kind === SAR ? op.i32ShrS : op.i32Shl;
+  const narrow =
+    kind === ROL ? op.i32Rotl : kind === ROR ? op.i32Rotr : kind === SHR ? op.i32ShrU : kind === SAR ? op.i32ShrS : op.i32Shl;
   e.push32(a);
   count();
   w.emit(op.i32WrapI64, narrow, op.i64ExtendI32U);

@@ -295,14 +295,16 @@ export class Emitter {
   /** Pushes what is at `host`: 8 and 4 bytes as they are (zero-extended), 1 and 2 sign-extended. */
   loadHost(bytes: number): void {
     this.w.get(local.host);
-    const opcode = bytes === 8 ? memoryOp.i64Load : bytes === 4 ? memoryOp.i64Load32U : bytes === 2 ? memoryOp.i64Load16S : memoryOp.i64Load8S;
+    const opcode =
+      bytes === 8 ? memoryOp.i64Load : bytes === 4 ? memoryOp.i64Load32U : bytes === 2 ? memoryOp.i64Load16S : memoryOp.i64Load8S;
     this.w.memory(opcode, 0);
   }
 
   storeHost(bytes: number, value: Value): void {
     this.w.get(local.host);
     this.push(value);
-    const opcode = bytes === 8 ? memoryOp.i64Store : bytes === 4 ? memoryOp.i64Store32 : bytes === 2 ? memoryOp.i64Store16 : memoryOp.i64Store8;
+    const opcode =
+      bytes === 8 ? memoryOp.i64Store : bytes === 4 ? memoryOp.i64Store32 : bytes === 2 ? memoryOp.i64Store16 : memoryOp.i64Store8;
     this.w.memory(opcode, 0);
   }
 

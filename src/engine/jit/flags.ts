@@ -51,7 +51,12 @@ interface Use {
   readonly mayLeave: boolean;
 }
 
-const use = (reads: boolean, replaces: boolean, changes: boolean, mayLeave: boolean): Use => ({ reads, replaces, changes, mayLeave });
+const use = (reads: boolean, replaces: boolean, changes: boolean, mayLeave: boolean): Use => ({
+  reads,
+  replaces,
+  changes,
+  mayLeave,
+});
 
 export function flagUse(i: Instruction): Use {
   const memory = inMemory(i);
@@ -123,7 +128,8 @@ export function stateAfter(i: Instruction, before: FlagState): FlagState {
       return (i.aux === 8 ? CC_INC : CC_DEC) | narrow;
     case 'shiftImmediate': {
       if (shiftCount(i) === 0) return before;
-      if (i.aux < 2) return withoutRotate(before) | ROTATED | (i.aux === 1 ? ROTATED_RIGHT : 0) | (i.size === 4 ? ROTATED_NARROW : 0);
+      if (i.aux < 2)
+        return withoutRotate(before) | ROTATED | (i.aux === 1 ? ROTATED_RIGHT : 0) | (i.size === 4 ? ROTATED_NARROW : 0);
       return (i.aux === 5 ? CC_DEC : i.aux === 7 ? CC_INC : CC_SHL) | narrow;
     }
     case 'shiftByCl':
@@ -203,7 +209,7 @@ export function analyseFlags(flow: Flow): Map<Block, BlockFlags> {
   const known = findNeeds(flow);
   for (const flags of known.values()) flags.entry = UNKNOWN;
   const meet = (a: FlagState, b: FlagState): FlagState => (a === UNKNOWN ? b : b === UNKNOWN || a === b ? a : DYNAMIC);
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     for (const { block, predecessors, order } of flow.blocks) {
       const flags = known.get(block);

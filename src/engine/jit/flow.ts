@@ -65,7 +65,7 @@ function findDominators(blocks: readonly FlowBlock[]): void {
     }
     return x;
   };
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     for (const block of blocks) {
       if (block.order === 0) continue;
@@ -84,7 +84,15 @@ function findDominators(blocks: readonly FlowBlock[]): void {
 
 export function analyseFlow(region: Region): Flow {
   const ordered = postorder(region.entry).reverse();
-  const blocks = ordered.map((block, order): FlowBlock => ({ block, order, dominator: 0, dominated: [], predecessors: [], forwardEdges: 0, loopHeader: false }));
+  const blocks = ordered.map((block, order): FlowBlock => ({
+    block,
+    order,
+    dominator: 0,
+    dominated: [],
+    predecessors: [],
+    forwardEdges: 0,
+    loopHeader: false,
+  }));
   const of = new Map(blocks.map((flow) => [flow.block, flow]));
   for (const flow of blocks) {
     for (const successor of successors(flow.block)) of.get(successor)?.predecessors.push(flow);

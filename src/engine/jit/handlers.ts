@@ -12,7 +12,8 @@ const vectorRows = new Set<Row>([...mmxRows, ...sseRows, ...sse4Rows, ...x87Rows
 export const isVectorRow = (row: Row): boolean => vectorRows.has(row);
 
 /** Vector and x87 rows with implicit general registers, or that read flags. */
-export const needsAllRegisters = (row: Row): boolean => /^(fn?stsw|fcmov|maskmov|pcmp[ei]str|fn?save|frstor|fxsave|fxrstor)/.test(row.mnemonic);
+export const needsAllRegisters = (row: Row): boolean =>
+  /^(fn?stsw|fcmov|maskmov|pcmp[ei]str|fn?save|frstor|fxsave|fxrstor)/.test(row.mnemonic);
 
 /** Whether a vector or x87 row sets arithmetic flags. */
 export const writesFlags = (row: Row): boolean => /^(u?comis|ptest|fu?comi)/.test(row.mnemonic);
@@ -33,7 +34,8 @@ export function vectorRegisterUse(instruction: Instruction): RegisterUse {
   if (inMemory) reads |= bitOf(instruction.base) | bitOf(instruction.index);
   instruction.row.operands.split(',').forEach((operand, n) => {
     const letter = operand.trim().charAt(0);
-    const bit = letter === 'G' ? bitOf(instruction.reg) : (letter === 'E' || letter === 'R') && !inMemory ? bitOf(instruction.rm) : 0;
+    const bit =
+      letter === 'G' ? bitOf(instruction.reg) : (letter === 'E' || letter === 'R') && !inMemory ? bitOf(instruction.rm) : 0;
     reads |= bit;
     if (n === 0) writes |= bit;
   });

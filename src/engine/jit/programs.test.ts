@@ -37,6 +37,8 @@ describe('the comparison', () => {
     const memory = outcome.memory.slice();
     memory[5] = (memory[5] ?? 0) ^ 1;
     expect(outcomeDifferences(outcome, { ...outcome, memory })).toHaveLength(1);
-    expect(outcomeDifferences(outcome, { ...outcome, state: { ...outcome.state, rflags: outcome.state.rflags ^ 1 } })).toHaveLength(1);
+    expect(outcomeDifferences(outcome, { ...outcome, state: { ...outcome.state, rflags: outcome.state.rflags ^ 1 } })).toHaveLength(
+      1,
+    );
   });
 });

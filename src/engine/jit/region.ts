@@ -223,7 +223,8 @@ export class RegionBuilder {
         const next: Target = { position, block: null };
         block.next = next;
         const depth = context?.depth ?? 0;
-        if (depth < this.limits.callDepth && this.worthFollowing(position)) next.block = this.blockAt(position, this.contextOf(after, context));
+        if (depth < this.limits.callDepth && this.worthFollowing(position))
+          next.block = this.blockAt(position, this.contextOf(after, context));
         return true;
       }
       case 'ret':

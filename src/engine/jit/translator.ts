@@ -22,7 +22,12 @@ export interface TranslatorOptions {
   readonly maximumRegions: number;
 }
 
-export const DEFAULT_OPTIONS: TranslatorOptions = { sampleInstructions: 20_000, threshold: 16, everything: false, maximumRegions: 4000 };
+export const DEFAULT_OPTIONS: TranslatorOptions = {
+  sampleInstructions: 20_000,
+  threshold: 16,
+  everything: false,
+  maximumRegions: 4000,
+};
 
 /** Translates everything at once: for tests. */
 export const EAGER_OPTIONS: TranslatorOptions = { sampleInstructions: 500, threshold: 1, everything: true, maximumRegions: 4000 };
@@ -160,7 +165,8 @@ export class Translator {
   private enter(installed: Installed, host: number): void {
     const { core, cpu } = this;
     installed.record = core.addRegion(cpu, host, installed.tableIndex) >>> 0;
-    const complete = installed.record !== 0 && installed.otherPages.every((page) => core.addRegionFrame(cpu, installed.record, page) !== 0);
+    const complete =
+      installed.record !== 0 && installed.otherPages.every((page) => core.addRegionFrame(cpu, installed.record, page) !== 0);
     if (!complete) throw new ArenaFull();
   }
 
@@ -199,7 +205,7 @@ export class Translator {
     ranges.sort((a, b) => a.from - b.from);
     const sources: Source[] = [];
     const hosts = new Map(region.pages.map((page) => [page.position, page.host]));
-    for (let n = 0; n < ranges.length; ) {
+    for (let n = 0; n < ranges.length;) {
       const first = ranges[n];
       if (first === undefined) break;
       const pageStart = Math.floor(first.from / 4096) * 4096;

@@ -4,7 +4,15 @@ import { CoreFixture } from '../../cpu/testing/fixture.ts';
 import { type MachineState, newState } from '../../cpu/testing/machine-state.ts';
 import type { TranslatorCore } from '../core.ts';
 import { DEFAULT_OPTIONS, Translator, type TranslatorOptions } from '../translator.ts';
-import { PROGRAM_CODE, PROGRAM_DATA, PROGRAM_DATA_PAGES, PROGRAM_PAGES, PROGRAM_STACK, type RandomProgram, chooser } from './random-program.ts';
+import {
+  PROGRAM_CODE,
+  PROGRAM_DATA,
+  PROGRAM_DATA_PAGES,
+  PROGRAM_PAGES,
+  PROGRAM_STACK,
+  type RandomProgram,
+  chooser,
+} from './random-program.ts';
 
 export interface ProgramOutcome {
   readonly state: MachineState;
@@ -36,7 +44,10 @@ export class ProgramMachine {
 
   translator(options: Partial<TranslatorOptions> = {}): Translator {
     const { fixture } = this;
-    return new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, { ...DEFAULT_OPTIONS, ...options });
+    return new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, {
+      ...DEFAULT_OPTIONS,
+      ...options,
+    });
   }
 
   get rip(): bigint {
@@ -84,7 +95,8 @@ export function outcomeDifferences(a: ProgramOutcome, b: ProgramOutcome): string
     if (byte !== b.state.fx[n] && lines.length < 20) lines.push(`vector state ${n}`);
   });
   a.memory.forEach((byte, n) => {
-    if (byte !== b.memory[n] && lines.length < 20) lines.push(`memory ${n.toString(16)}: ${byte.toString(16)} ${(b.memory[n] ?? 0).toString(16)}`);
+    if (byte !== b.memory[n] && lines.length < 20)
+      lines.push(`memory ${n.toString(16)}: ${byte.toString(16)} ${(b.memory[n] ?? 0).toString(16)}`);
   });
   return lines;
 }

@@ -101,20 +101,27 @@ function straight(w: Writer, choose: Chooser): void {
   const wide = choose(2) === 0;
   const place = (): number => (choose(8) === 0 ? 4096 - choose(8) : choose(DATA_BYTES - 16));
   switch (choose(32)) {
-    case 0: case 1: case 2: case 3:
+    case 0:
+    case 1:
+    case 2:
+    case 3:
       w.registers(wide, [w.pick(ALU)], a, b);
       break;
-    case 4: case 5:
+    case 4:
+    case 5:
       w.registers(wide, [0x83], choose(8), a);
       w.put(choose(256));
       break;
     case 6:
       w.registers(wide, [0x89], a, b);
       break;
-    case 7: case 8: case 9:
+    case 7:
+    case 8:
+    case 9:
       w.memory(wide, [0x8b], a, place());
       break;
-    case 10: case 11:
+    case 10:
+    case 11:
       w.memory(wide, [0x89], a, place());
       break;
     case 12:
@@ -238,8 +245,15 @@ export function randomProgram(seed: number): RandomProgram {
       start = w.at + choose(32);
     }
   }
-  const registers = Array.from({ length: 16 }, () => (BigInt(choose(0x7fffffff)) << 33n) ^ BigInt(choose(0x7fffffff) * 3) ^ (choose(3) === 0 ? 0n : 0x8000000080000000n));
+  const registers = Array.from(
+    { length: 16 },
+    () => (BigInt(choose(0x7fffffff)) << 33n) ^ BigInt(choose(0x7fffffff) * 3) ^ (choose(3) === 0 ? 0n : 0x8000000080000000n),
+  );
   registers[4] = PROGRAM_STACK + 2048n;
   registers[DATA_BASE] = PROGRAM_DATA;
-  return { pages, start: PROGRAM_CODE + BigInt(functions.at(-1) ?? 0), registers: registers.map((value) => BigInt.asUintN(64, value)) };
+  return {
+    pages,
+    start: PROGRAM_CODE + BigInt(functions.at(-1) ?? 0),
+    registers: registers.map((value) => BigInt.asUintN(64, value)),
+  };
 }
