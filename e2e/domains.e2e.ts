@@ -1,21 +1,7 @@
-/** Guests: stock kernels from creation to the end, by the shell's commands and by the page's buttons. */
+/** Domains by the page's buttons instead of commands. */
 import { expect, test } from './support/machine.ts';
 
 const BOOT_MS = 120_000;
-
-test('xm shutdown and xm reboot are carried out by the guest', async ({ machine }) => {
-  test.setTimeout(420_000);
-  await machine.run('xm create demo');
-  await machine.waitFor('demo', 'login: ', BOOT_MS);
-  const before = Number(await machine.run('xm domid demo'));
-  await machine.run('xm reboot demo');
-  await expect
-    .poll(async () => Number((await machine.exec('xm domid demo')).stdout) || before, { timeout: 90_000 })
-    .toBeGreaterThan(before);
-  await machine.waitFor('demo', 'login: ', BOOT_MS);
-  await machine.run('xm shutdown -w demo');
-  expect(await machine.run('xm list')).not.toContain('demo');
-});
 
 test('the page’s buttons create, show, pause, resume and destroy a domain', async ({ machine }) => {
   test.setTimeout(240_000);

@@ -133,6 +133,15 @@ export class Machine {
     return this.page.evaluate((name) => xen.console(name).text(), domain);
   }
 
+  /** The lines that the terminal in front shows. */
+  screen(): Promise<string> {
+    return this.page.evaluate(() =>
+      [...document.querySelectorAll('[role=tabpanel]:not([hidden]) .xterm-rows > div')]
+        .map((row) => row.textContent.trimEnd())
+        .join('\n'),
+    );
+  }
+
   /** Runs a command on a guest's logged-in shell; resolves with what it printed and its exit status. */
   async guest(domain: string | number, command: string, timeoutMs = 60_000): Promise<{ output: string; exitCode: number }> {
     this.marks += 1;
