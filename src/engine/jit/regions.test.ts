@@ -1,0 +1,224 @@
+/** The life of regions: what enters them, what ends them, and that nobody runs code that is no longer there. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import {
+  EXIT_BUDGET,
+  EXIT_EXCEPTION,
+  EXIT_REQUEST,
+  REQUEST_LEAVE,
+  VCPU_BUDGET,
+  VCPU_INSTRUCTIONS,
+  VCPU_INSTRUCTIONS_TRANSLATED,
+  VCPU_REQUEST,
+} from '../cpu/layout.ts';
+import { CoreFixture } from '../cpu/testing/fixture.ts';
+import { newState } from '../cpu/testing/machine-state.ts';
+import type { TranslatorCore } from './core.ts';
+import { EAGER_OPTIONS, Translator } from './translator.ts';
+
+const CODE = 0x400000n;
+const SECOND = CODE + 0x1000n;
+const ALIAS = 0x500000n;
+const DATA = 0x600000n;
+const HLT = 0xf4;
+const RAX = 0;
+const RBX = 3;
+const RDI = 7;
+
+class Machine {
+  readonly fixture = new CoreFixture(64);
+  readonly translator: Translator;
+  readonly first: number;
+  readonly second: number;
+
+  constructor() {
+    const { fixture } = this;
+    const frame = fixture.takeFrame();
+    this.first = fixture.map(CODE, { write: false, execute: true }, frame);
+    this.second = fixture.map(SECOND, { write: false, execute: true });
+    fixture.map(ALIAS, {}, frame);
+    fixture.map(DATA);
+    fixture.bytes.fill(HLT, this.first, this.first + 4096);
+    fixture.bytes.fill(HLT, this.second, this.second + 4096);
+    this.translator = new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, EAGER_OPTIONS);
+  }
+
+  /** Puts code in place before anything has been decoded there. */
+  place(at: number, ...bytes: number[]): void {
+    this.fixture.bytes.set(bytes, at);
+  }
+
+  /** Writes code as another agent does: the core is told. */
+  patch(at: number, ...bytes: number[]): void {
+    this.place(at, ...bytes);
+    this.fixture.exports.storeMarked(this.fixture.cpu, at, bytes.length);
+  }
+
+  start(registers: Readonly<Record<number, bigint>> = {}): void {
+    const state = newState();
+    for (const [register, value] of Object.entries(registers)) state.gpr[Number(register)] = value;
+    state.rip = CODE;
+    this.fixture.setState(state);
+  }
+
+  /** Runs from the start of the code; RAX at the end. */
+  result(registers: Readonly<Record<number, bigint>> = {}): bigint {
+    this.start(registers);
+    expect(this.fixture.run()).toBe(EXIT_EXCEPTION);
+    return this.fixture.getState().gpr[RAX] ?? 0n;
+  }
+
+  count(offset: number): bigint {
+    return this.fixture.getU64(this.fixture.cpu + offset);
+  }
+
+  /** How many instructions the work executed in regions. */
+  translated(work: () => void): bigint {
+    const before = this.count(VCPU_INSTRUCTIONS_TRANSLATED);
+    work();
+    return this.count(VCPU_INSTRUCTIONS_TRANSLATED) - before;
+  }
+}
+
+/** mov eax, n */
+const MOV_EAX = (n: number): number[] => [0xb8, n, 0, 0, 0];
+/** mov eax, 1; jmp SECOND */
+const TO_SECOND = [...MOV_EAX(1), 0xe9, 0xf6, 0x0f, 0, 0];
+
+let machine: Machine;
+beforeEach(() => {
+  machine = new Machine();
+});
+
+describe('a region', () => {
+  it('runs in place of the interpreter and counts what it retires', () => {
+    machine.place(machine.first, ...MOV_EAX(7), 0xff, 0xc0);
+    expect(machine.translator.translateAt(CODE)).toBe(true);
+    const before = machine.count(VCPU_INSTRUCTIONS);
+    expect(machine.translated(() => expect(machine.result()).toBe(8n))).toBe(2n);
+    // The HLT is the third.
+    expect(machine.count(VCPU_INSTRUCTIONS) - before).toBe(3n);
+  });
+
+  it('is not made where the first instruction is the interpreter’s', () => {
+    expect(machine.translator.translateAt(CODE)).toBe(false);
+  });
+
+  it('takes over a block that had been decoded, and blocks decoded later', () => {
+    machine.place(machine.first, ...MOV_EAX(7));
+    expect(machine.translated(() => machine.result())).toBe(0n);
+    machine.translator.translateAt(CODE);
+    expect(machine.translated(() => machine.result())).toBe(1n);
+  });
+
+  it('leaves an endless loop when its budget is used up', () => {
+    machine.place(machine.first, 0xff, 0xc0, 0xeb, 0xfc); // inc eax; jmp to it
+    machine.translator.translateAt(CODE);
+    machine.start();
+    expect(machine.fixture.run(1000)).toBe(EXIT_BUDGET);
+    expect(machine.fixture.getState()).toMatchObject({ rip: CODE });
+    expect(machine.fixture.getState().gpr[RAX]).toBe(500n);
+    expect(machine.fixture.view.getInt32(machine.fixture.cpu + VCPU_BUDGET, true)).toBe(0);
+  });
+
+  it('leaves an endless loop when something is requested', () => {
+    machine.place(machine.first, 0xff, 0xc0, 0xeb, 0xfc);
+    machine.translator.translateAt(CODE);
+    machine.start();
+    machine.fixture.setU32(machine.fixture.cpu + VCPU_REQUEST, REQUEST_LEAVE);
+    expect(machine.fixture.run(1000)).toBe(EXIT_REQUEST);
+    expect(machine.fixture.getState().gpr[RAX]).toBeLessThan(2n);
+  });
+});
+
+describe('code that changes', () => {
+  it('ends the region made from it', () => {
+    machine.place(machine.first, ...MOV_EAX(7));
+    machine.translator.translateAt(CODE);
+    expect(machine.result()).toBe(7n);
+    machine.patch(machine.first, ...MOV_EAX(9));
+    expect(machine.translated(() => expect(machine.result()).toBe(9n))).toBe(0n);
+    machine.translator.translateAt(CODE);
+    expect(machine.translated(() => expect(machine.result()).toBe(9n))).toBe(1n);
+  });
+
+  it('that is put back revives it without another translation', () => {
+    machine.place(machine.first, ...MOV_EAX(7));
+    machine.translator.translateAt(CODE);
+    machine.patch(machine.first, ...MOV_EAX(9));
+    expect(machine.result()).toBe(9n);
+    machine.patch(machine.first, ...MOV_EAX(7));
+    expect(machine.translator.translateAt(CODE)).toBe(true);
+    expect(machine.translator.counters).toMatchObject({ regions: 1, revived: 1 });
+    expect(machine.translated(() => expect(machine.result()).toBe(7n))).toBe(1n);
+    machine.patch(machine.first, ...MOV_EAX(3));
+    expect(machine.result()).toBe(3n);
+  });
+
+  it('in another of its pages ends it too', () => {
+    machine.place(machine.first, ...TO_SECOND);
+    machine.place(machine.second, 0x83, 0xc0, 0x10); // add eax, 16
+    machine.translator.translateAt(CODE);
+    expect(machine.translated(() => expect(machine.result()).toBe(17n))).toBe(3n);
+    machine.patch(machine.second, 0x83, 0xc0, 0x20);
+    expect(machine.translated(() => expect(machine.result()).toBe(33n))).toBe(0n);
+  });
+
+  it('by the region’s own store takes effect with the next instruction', () => {
+    // mov byte [rdi], 9; mov eax, 7, whose immediate the store changes through another address
+    machine.place(machine.first, 0xc6, 0x07, 9, ...MOV_EAX(7));
+    machine.translator.translateAt(CODE);
+    expect(machine.result({ [RDI]: ALIAS + 4n })).toBe(9n);
+  });
+
+  it('by a string instruction inside the region takes effect with the next instruction', () => {
+    // mov ebx, 5; stosb; mov eax, 7
+    machine.place(machine.first, 0xbb, 5, 0, 0, 0, 0xaa, ...MOV_EAX(7));
+    machine.translator.translateAt(CODE);
+    expect(machine.result({ [RAX]: 9n, [RDI]: ALIAS + 7n })).toBe(9n);
+    expect(machine.fixture.getState().gpr[RBX]).toBe(5n);
+  });
+
+  it('is not run from a page that is mapped elsewhere now', () => {
+    machine.place(machine.first, ...TO_SECOND);
+    machine.place(machine.second, 0x83, 0xc0, 0x10);
+    machine.translator.translateAt(CODE);
+    expect(machine.result()).toBe(17n);
+    const other = machine.fixture.map(SECOND, { write: false, execute: true });
+    machine.fixture.bytes.fill(HLT, other, other + 4096);
+    machine.place(other, 0x83, 0xc0, 0x40);
+    machine.fixture.exports.flushTlb(machine.fixture.cpu);
+    expect(machine.result()).toBe(65n);
+  });
+});
+
+describe('a fault in a region', () => {
+  it('is reported by the instruction, with what came before it done', () => {
+    // inc eax; cmp eax, 5; mov [rdi], eax; inc eax
+    machine.place(machine.first, 0xff, 0xc0, 0x83, 0xf8, 5, 0x89, 0x07, 0xff, 0xc0);
+    machine.translator.translateAt(CODE);
+    machine.start({ [RAX]: 4n, [RDI]: DATA + 0x1000n });
+    expect(machine.fixture.run()).toBe(EXIT_EXCEPTION);
+    expect(machine.fixture.fault()).toEqual({ vector: 14, error: 6, address: DATA + 0x1000n });
+    const state = machine.fixture.getState();
+    expect(state.rip).toBe(CODE + 5n);
+    expect(state.gpr[RAX]).toBe(5n);
+    // ZF and PF of the comparison.
+    expect(state.rflags & 0x8d5).toBe(0x44);
+  });
+});
+
+describe('many regions', () => {
+  it('are forgotten together when there are more than the bound, and come back', () => {
+    const { fixture } = machine;
+    const translator = new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, {
+      ...EAGER_OPTIONS,
+      maximumRegions: 4,
+    });
+    for (let n = 0; n < 6; n++) machine.place(machine.first + n * 16, ...MOV_EAX(n + 1));
+    for (let n = 0; n < 6; n++) expect(translator.translateAt(CODE + BigInt(n * 16))).toBe(true);
+    expect(translator.counters.resets).toBeGreaterThan(0);
+    expect(machine.translated(() => expect(machine.result()).toBe(1n))).toBe(0n);
+    translator.translateAt(CODE);
+    expect(machine.translated(() => expect(machine.result()).toBe(1n))).toBe(1n);
+  });
+});
