@@ -23,6 +23,7 @@ import { platformDecoders } from '../decoders.ts';
 import { machineClock, monotonicMs } from '../machine-clock.ts';
 import type { VcpuCounters } from '../protocol.ts';
 import { WorkerLauncher } from '../vcpu/launcher.ts';
+import { translatorSetting } from '../vcpu/messages.ts';
 
 const MEBIBYTE_PAGES = 256;
 /** Machine memory shown and shared out when the browser does not say how much the device has. */
@@ -84,6 +85,7 @@ export async function powerOn({ log, commandLine }: MachineSettings): Promise<Po
   const consoleLines = lineAssembler();
   const launcher = new WorkerLauncher({
     powerOnMs,
+    translator: translatorSetting(commandLine),
     onConsole: (domid, bytes) => {
       for (const line of consoleLines(domid, bytes)) log.write(`(d${domid}) ${line}\n`);
     },

@@ -3,6 +3,12 @@
 /** Whether hot guest code is translated: eager translates everything at once, for tests. */
 export type TranslatorSetting = 'on' | 'off' | 'eager';
 
+/** The setting that the hypervisor's command line asks for by `translator=on|off|eager`; 'on' when it says nothing. */
+export function translatorSetting(commandLine: string): TranslatorSetting {
+  const word = /(?:^|\s)translator=(on|off|eager)(?=\s|$)/.exec(commandLine)?.[1];
+  return word === 'off' || word === 'eager' ? word : 'on';
+}
+
 export interface StartVcpu {
   readonly domid: number;
   readonly vcpu: number;
