@@ -91,7 +91,12 @@ const cooperative = new CooperativeLauncher({
   sliceInstructions: Number(options.slice),
   translator: (request, core) => {
     if (options.translator === 'off') return null;
-    const translator = createTranslator(core, request.memory, vcpuBlockOf(request.vcpu), options.translator === 'eager' ? EAGER_OPTIONS : DEFAULT_OPTIONS);
+    const translator = createTranslator(
+      core,
+      request.memory,
+      vcpuBlockOf(request.vcpu),
+      options.translator === 'eager' ? EAGER_OPTIONS : DEFAULT_OPTIONS,
+    );
     translators.push(translator);
     return translator;
   },
@@ -237,12 +242,25 @@ if (options.counters) {
         .filter(([, value]) => value > 0)
         .map(([n, value]) => `${n}:${value}`)
         .join(' ');
-    log.write(
-      `v${vcpu}: ${(counter(VCPU_INSTRUCTIONS) / 1e6).toFixed(1)} M instructions (${((counter(VCPU_INSTRUCTIONS_TRANSLATED) * 100) / counter(VCPU_INSTRUCTIONS)).toFixed(1)} % translated) in ${seconds.toFixed(1)} s, ${counter(VCPU_TLB_MISSES)} TLB misses, ` +
-        `${counter(VCPU_BLOCKS_DECODED)} blocks decoded, ${counter(VCPU_CODE_DROPS)} code drops, ${counter(VCPU_FAULTS)} faults, ${counter(VCPU_EVENTS)} events, ` +
-        `${counter(PV_PAGE_TABLE_WRITES)} direct page-table writes\n  hypercalls ${list(PV_HYPERCALL_COUNTS, 48)}\n  exceptions ${list(PV_EXCEPTION_COUNTS, 32)}\n` +
-        (translators[vcpu] === undefined ? '' : `  ${JSON.stringify(translators[vcpu].counters)}\n`),
-    );
+    const instructions = counter(VCPU_INSTRUCTIONS);
+    const translated = (counter(VCPU_INSTRUCTIONS_TRANSLATED) * 100) / instructions;
+    const translator = translators[vcpu];
+    const facts = [
+      `v${vcpu}: ${(instructions / 1e6).toFixed(1)} M instructions (${translated.toFixed(1)} % translated) in ${seconds.toFixed(1)} s`,
+      `${counter(VCPU_TLB_MISSES)} TLB misses`,
+      `${counter(VCPU_BLOCKS_DECODED)} blocks decoded`,
+      `${counter(VCPU_CODE_DROPS)} code drops`,
+      `${counter(VCPU_FAULTS)} faults`,
+      `${counter(VCPU_EVENTS)} events`,
+      `${counter(PV_PAGE_TABLE_WRITES)} direct page-table writes`,
+    ];
+    const lines = [
+      facts.join(', '),
+      `  hypercalls ${list(PV_HYPERCALL_COUNTS, 48)}`,
+      `  exceptions ${list(PV_EXCEPTION_COUNTS, 32)}`,
+      ...(translator === undefined ? [] : [`  ${JSON.stringify(translator.counters)}`]),
+    ];
+    log.write(`${lines.join('\n')}\n`);
   }
 }
 process.exit(0);

@@ -216,7 +216,11 @@ describe('guests', { timeout: 60_000 }, () => {
       'kernel = "/boot/broken"',
       /^Error: Kernel image cannot be read: \/boot\/broken: .*the site answered 500 for broken\)\n$/,
     ],
-    ['a disk', 'kernel = "/boot/vmlinuz-cloud"\ndisk = [ "phy:sda1,sda1,w" ]', /^Error: Device 2049 \(vbd\) could not be connected/],
+    [
+      'a disk',
+      'kernel = "/boot/vmlinuz-cloud"\ndisk = [ "phy:sda1,sda1,w" ]',
+      /^Error: Device 2049 \(vbd\) could not be connected/,
+    ],
     ['a binary file', '\0\x01', /^Error: bad is no configuration file: it holds binary data\.\n$/],
   ];
   it.each(refusals)('are refused for %s', async (_what, config, error) => {
