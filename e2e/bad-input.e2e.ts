@@ -129,9 +129,9 @@ const MISTAKES: readonly Mistake[] = [
   { what: 'a name with a blank', configuration: { name: 'a b' }, message: /^Error: Invalid VM Name$/ },
   { what: 'an unknown on_crash', configuration: { on_crash: 'explode' }, message: /^Error: .*restart event.*explode/i },
   {
-    what: 'a disk',
+    what: 'a disk that no volume stands behind',
     configuration: `kernel = "${CLOUD}"\nmemory = 64\ndisk = ["phy:vg/one,xvda,w"]\n`,
-    message: /^Error: disk= is not supported yet/,
+    message: /^Error: Device 51712 \(vbd\) could not be connected\. Backend device not found\.$/,
   },
   {
     what: 'a network interface',
