@@ -31,7 +31,7 @@ async function command(machine: Machine, line: string): Promise<string> {
   await expect
     .poll(async () => {
       const shown = await lines(machine);
-      return shown.length > 1 && PROMPT.test(shown.at(-1)!);
+      return shown.length > 1 && PROMPT.test(shown.at(-1) ?? '');
     })
     .toBe(true);
   return (await lines(machine)).slice(1, -1).join('\n');

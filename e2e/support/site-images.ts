@@ -1,0 +1,14 @@
+/** Files of public/images/, as the site's manifest names them. */
+import { readFileSync } from 'node:fs';
+
+interface Manifest {
+  readonly images: readonly { readonly file: string; readonly aliases: readonly string[] }[];
+}
+
+/** @param alias such as "vmlinuz-cloud" */
+export function siteImage(alias: string): string {
+  const { images } = JSON.parse(readFileSync('public/images/manifest.json', 'utf8')) as Manifest;
+  const image = images.find(({ aliases }) => aliases.includes(alias));
+  if (image === undefined) throw new Error(`public/images has no ${alias}`);
+  return `public/images/${image.file}`;
+}
