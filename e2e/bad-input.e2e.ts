@@ -130,7 +130,7 @@ const MISTAKES: readonly Mistake[] = [
   { what: 'an unknown on_crash', configuration: { on_crash: 'explode' }, message: /^Error: .*restart event.*explode/i },
   {
     what: 'a disk that no volume stands behind',
-    configuration: `kernel = "${CLOUD}"\nmemory = 64\ndisk = ["phy:vg/one,xvda,w"]\n`,
+    configuration: `kernel = "${CLOUD}"\nmemory = 128\ndisk = ["phy:vg/one,xvda,w"]\n`,
     message: /^Error: Device 51712 \(vbd\) could not be connected\. Backend device not found\.$/,
   },
   {

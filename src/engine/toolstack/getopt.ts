@@ -26,6 +26,9 @@ export function parseOptions(words: readonly string[], specifications: readonly 
   const found = new Map<string, string>();
   const operands: string[] = [];
   const queue = [...words];
+  const spellings = new Set(specifications.flatMap((specification) => specification.spellings));
+  // Numbers below zero are operands, but for programs that have an option of that digit.
+  const isNegativeNumber = (word: string): boolean => /^-\d/.test(word) && !spellings.has(word.slice(0, 2));
   const lookUp = (spelling: string): OptionSpecification => {
     const specification = specifications.find((candidate) => candidate.spellings.includes(spelling));
     if (specification === undefined) throw new UsageError(`option ${spelling} not recognized`);
@@ -48,7 +51,7 @@ export function parseOptions(words: readonly string[], specifications: readonly 
       if (specification.takesValue === true) found.set(specification.name, at < 0 ? valueFor(spelling) : word.slice(at + 1));
       else if (at >= 0) throw new UsageError(`option ${spelling} must not have an argument`);
       else found.set(specification.name, '');
-    } else if (word.startsWith('-') && word.length > 1 && !/^-\d/.test(word)) {
+    } else if (word.startsWith('-') && word.length > 1 && !isNegativeNumber(word)) {
       for (let at = 1; at < word.length; at++) {
         const spelling = `-${word[at] ?? ''}`;
         const specification = lookUp(spelling);
