@@ -14,6 +14,7 @@ import {
 import type { BlockSpecification } from './block-specification.ts';
 
 /** How long a back end may take to open an image, and a guest to let a disk go. */
+const NO_BACKEND = 'Backend device not found.';
 const HOTPLUG_LIMIT_MS = 100_000;
 const DETACH_LIMIT_MS = 10_000;
 
@@ -96,9 +97,11 @@ export async function attachDisks(
     const status = (): string | undefined => store.read(`${path}/hotplug-status`);
     const failed = `Device ${disk.id} (${disk.deviceClass}) could not be connected.`;
     const answered = await until(services, `${path}/hotplug-status`, HOTPLUG_LIMIT_MS, () => status() !== undefined, cancellation);
-    if (!answered) throw new XendError(`${failed}\nHotplug scripts not working.`);
-    if (status() !== 'connected')
-      throw new XendError(`${failed}\n${store.read(`${path}/hotplug-error`) ?? 'Backend device not found.'}`);
+    if (!answered) throw new XendError(`${failed} Hotplug scripts not working.`);
+    if (status() === 'connected') continue;
+    const reason = store.read(`${path}/hotplug-error`) ?? NO_BACKEND;
+    // xend's own words go on in the line; what the script says begins a line of its own.
+    throw new XendError(`${failed}${reason === NO_BACKEND ? ' ' : '\n'}${reason}`);
   }
 }
 

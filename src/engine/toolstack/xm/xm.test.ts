@@ -212,7 +212,7 @@ describe('xm create', () => {
       'a volume that is not there',
       ['disk = ["phy:vg/nope,sda1,w"]'],
       'create vm',
-      'Device 2049 (vbd) could not be connected.\nBackend device not found.',
+      'Device 2049 (vbd) could not be connected. Backend device not found.',
     ],
     [
       'an image that is not there',
