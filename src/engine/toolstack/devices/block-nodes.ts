@@ -4,12 +4,13 @@ import type { StoreAccess } from '../../xenstore/client.ts';
 import type { Permissions } from '../../xenstore/permissions.ts';
 import type { BlockSpecification } from './block-specification.ts';
 
+const BACKEND_ROOT = '/local/domain/0/backend';
 const BACKEND_CLASSES = ['vbd', 'tap'] as const;
 
 export const blockFrontendPath = (domid: number, id: number): string => `/local/domain/${domid}/device/vbd/${id}`;
 
 export function blockBackendPath(domid: number, { deviceClass, id }: Pick<BlockSpecification, 'deviceClass' | 'id'>): string {
-  return `/local/domain/0/backend/${deviceClass}/${domid}/${id}`;
+  return `${BACKEND_ROOT}/${deviceClass}/${domid}/${id}`;
 }
 
 /** Both ends, in state Initialising; within a transaction of the caller's. */
@@ -58,20 +59,27 @@ export function askToDetach(store: StoreAccess, backend: string): void {
 export function removeBlockNodes(store: StoreAccess, domid: number, disk: Pick<BlockSpecification, 'deviceClass' | 'id'>): void {
   for (const path of [blockBackendPath(domid, disk), blockFrontendPath(domid, disk.id)]) {
     store.remove(path);
-    const parent = path.slice(0, path.lastIndexOf('/'));
-    if (store.list(parent)?.length === 0) store.remove(parent);
+    removeIfEmpty(store, path.slice(0, path.lastIndexOf('/')));
   }
+  removeIfEmpty(store, `${BACKEND_ROOT}/${disk.deviceClass}`);
+}
+
+function removeIfEmpty(store: StoreAccess, path: string): void {
+  if (store.list(path)?.length === 0) store.remove(path);
 }
 
 /** Back ends of all disks of a domain, which live outside its own directory. */
 export function removeAllBlockBackends(store: StoreAccess, domid: number): void {
-  for (const name of BACKEND_CLASSES) store.remove(`/local/domain/0/backend/${name}/${domid}`);
+  for (const name of BACKEND_CLASSES) {
+    store.remove(`${BACKEND_ROOT}/${name}/${domid}`);
+    removeIfEmpty(store, `${BACKEND_ROOT}/${name}`);
+  }
 }
 
 /** Directories of the back ends of a domain's disks. */
 export function blockBackends(store: StoreAccess, domid: number): { readonly id: number; readonly path: string }[] {
   return BACKEND_CLASSES.flatMap((name) => {
-    const parent = `/local/domain/0/backend/${name}/${domid}`;
+    const parent = `${BACKEND_ROOT}/${name}/${domid}`;
     return (store.list(parent) ?? []).map((id) => ({ id: Number(id), path: `${parent}/${id}` }));
   });
 }
