@@ -18,7 +18,7 @@ test('fifty rounds of create and destroy leave workers and memory as they were',
     await machine.run('xm destroy round');
     await machine.expectNothingLeft(before);
     memory.push(browserMemoryBytes());
-    console.log(`round ${round}: ${(memory.at(-1)! / MIB).toFixed(0)} MiB, ${machine.page.workers().length} workers`);
+    console.log(`round ${round}: ${(memory.at(-1) / MIB).toFixed(0)} MiB, ${machine.page.workers().length} workers`);
   }
   // What is free but not yet given back counts as long as the browser holds it; it is given some time to do so.
   const limit = memory[SETTLED - 1]! + GROWTH_BYTES;
