@@ -32,6 +32,8 @@ const MILESTONES: readonly RegExp[] = [
   /^Run \/init as init process$/,
 ];
 const LAST_LINE_OF_KERNEL = 'TERM=linux';
+/** What a kernel may say at any time when its machine is slow: also behind dmesg's end, or into a line that a program has begun. */
+const LATE = /hrtimer: interrupt took|clocksource: /;
 
 /** What x86-64-v2 asks for and what guests of Xen are shown besides. */
 const FLAGS =
@@ -106,17 +108,17 @@ async function checkMessages(machine: Machine, domain: string): Promise<void> {
       .split(/\r?\n/)
       .map((line) => line.trimEnd())
       .filter((line) => /^\[ *\d+\.\d{6}\] ./.test(line));
-  const kept = kernelLines((await machine.guest(domain, 'dmesg')).output);
-  // dmesg itself went over the console: what was there before it is what counts.
-  const console = await machine.text(domain);
-  const shown = kernelLines(console.slice(0, console.indexOf(' dmesg; ')));
+  const { output } = await machine.guest(domain, 'dmesg');
+  const kept = kernelLines(output);
+  // dmesg itself went over the console: what was there besides is what counts, also what came while it ran.
+  const shown = kernelLines((await machine.text(domain)).replaceAll('\r', '').replace(output, '\n'));
   expect(kept.length).toBeGreaterThan(150);
   expect(
-    kept.filter((line) => !shown.includes(line)),
+    kept.filter((line) => !LATE.test(line) && !shown.includes(line)),
     'in dmesg, not on the console',
   ).toEqual([]);
   expect(
-    shown.filter((line) => !kept.includes(line)),
+    shown.filter((line) => !LATE.test(line) && !kept.includes(line)),
     'on the console, not in dmesg',
   ).toEqual([]);
 }

@@ -27,6 +27,7 @@ const BLANKED: readonly (readonly [RegExp, string])[] = [
   [/(?<=^clocksource: tsc(-early)?: mask: 0xffffffffffffffff max_cycles: ).*/, 'N'],
   [/(?<=^hrtimer: interrupt took )\d+/, 'N'],
   [/(?<=^sched_clock: Marking stable ).*/, 'N'],
+  [/(?<=^node \d+ deferred pages initialised in )\d+/, 'N'],
   // Time of day.
   [/(?<=^audit: type=2000 audit\()[\d.]+/, 'N'],
   // Another build of the kernel.

@@ -47,6 +47,12 @@ export const EXPLAINED: readonly Explanation[] = [
   { only: 'moved', line: /hrtimer: interrupt took N ns/, why: CLOCK, sometimes: true },
   {
     only: 'moved',
+    line: /audit: type=2000 .*/,
+    why: 'audit records are printed by a thread of their own beside the rest',
+    sometimes: true,
+  },
+  {
+    only: 'moved',
     line: /(Freeing initrd memory: N|Trying to unpack rootfs image as initramfs\.\.\.|clocksource: tsc: ).*/,
     why: 'the ramdisk is unpacked by a thread of its own beside the rest',
     sometimes: true,
