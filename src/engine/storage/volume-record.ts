@@ -25,6 +25,9 @@ export const isVolumeName = (name: string): boolean =>
   name.length <= NAME_LENGTH_MAX &&
   name.split('/').every((part) => /^[A-Za-z0-9_.+-]+$/.test(part) && part !== '.' && part !== '..');
 
+/** Volumes that hold other parts' contents and are shown in no list. */
+export const isInternalName = (name: string): boolean => name.startsWith('.');
+
 export const isVolumeSize = (sizeBytes: number): boolean =>
   Number.isInteger(sizeBytes) && sizeBytes > 0 && sizeBytes % SECTOR_BYTES === 0 && sizeBytes <= VOLUME_BYTES_MAX;
 

@@ -1,0 +1,84 @@
+/** Brings chunks from the store into the cache, each once however many ask for it, and checks them against their sums. */
+import { CHUNK_BYTES, StorageError, type ChunkStore } from './chunk-store.ts';
+import type { ChunkCache } from './chunk-cache.ts';
+import { crc32 } from './crc32.ts';
+import type { ChunkEntry } from './volume-maps.ts';
+
+/** What the map of the volume says at an index now; undefined when the volume is gone. StorageError. */
+type Lookup = (index: number) => ChunkEntry | undefined;
+
+export class ChunkLoader {
+  private readonly loading = new Map<number, Promise<void>>();
+
+  constructor(
+    private readonly store: ChunkStore,
+    private readonly cache: ChunkCache,
+  ) {}
+
+  /** The first index must come, the others may fail. StorageError EIO that names the chunk. */
+  async fetch(volumeName: string, indexes: readonly number[], lookup: Lookup): Promise<void> {
+    const wanted = new Map<number, { index: number; sum: number }>();
+    for (const index of indexes) {
+      const { number, sum } = required(lookup(index), volumeName);
+      if (number !== 0 && this.cache.get(number) === undefined && !this.loading.has(number)) wanted.set(number, { index, sum });
+    }
+    if (wanted.size > 0) this.begin(volumeName, wanted);
+    const [first] = indexes;
+    if (first === undefined) return;
+    const { number } = required(lookup(first), volumeName);
+    try {
+      await this.loading.get(number);
+    } catch (error) {
+      // Replaced and removed while it was being read: the caller looks again.
+      const now = lookup(first);
+      if (now !== undefined && now.number !== number) return;
+      throw error;
+    }
+  }
+
+  private begin(volumeName: string, wanted: ReadonlyMap<number, { index: number; sum: number }>): void {
+    const load = this.read(volumeName, wanted);
+    for (const number of wanted.keys()) {
+      const mine = load.then((failures) => {
+        this.loading.delete(number);
+        const failure = failures.get(number);
+        if (failure !== undefined) throw failure;
+      });
+      mine.catch(() => undefined);
+      this.loading.set(number, mine);
+    }
+  }
+
+  /** Failures by number of the chunk. */
+  private async read(
+    volumeName: string,
+    wanted: ReadonlyMap<number, { index: number; sum: number }>,
+  ): Promise<Map<number, StorageError>> {
+    const failures = new Map<number, StorageError>();
+    const numbers = [...wanted.keys()];
+    let chunks: (Uint8Array | undefined)[];
+    try {
+      chunks = await this.store.readChunks(numbers);
+    } catch (cause) {
+      const failure = new StorageError('EIO', `volume ${volumeName} cannot be read: ${String(cause)}`, { cause });
+      for (const number of numbers) failures.set(number, failure);
+      return failures;
+    }
+    numbers.forEach((number, n) => {
+      const bytes = chunks[n];
+      const { index, sum } = wanted.get(number) ?? { index: 0, sum: 0 };
+      if (bytes?.length === CHUNK_BYTES && crc32(bytes) === sum) {
+        this.cache.put(number, bytes);
+        return;
+      }
+      const what = bytes === undefined ? 'is missing' : 'does not match its checksum';
+      failures.set(number, new StorageError('EIO', `chunk ${index} of volume ${volumeName} (number ${number}) ${what}`));
+    });
+    return failures;
+  }
+}
+
+function required(entry: ChunkEntry | undefined, volumeName: string): ChunkEntry {
+  if (entry === undefined) throw new StorageError('ENOENT', `volume ${volumeName} was removed`);
+  return entry;
+}
