@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { platformDecoders } from '../src/workers/decoders.ts';
@@ -106,6 +107,7 @@ const { workerData } = require('node:worker_threads');
 import('tsx/esm/api').then(({ register }) => { register(); return import(workerData.entry); });
 `;
 const threaded: VcpuLauncher = {
+  processors: availableParallelism(),
   start: (start) => {
     const entry = new URL('./boot-node-vcpu.ts', import.meta.url).href;
     const thread = new Worker(THREAD, { eval: true, workerData: { entry, start, powerOnMs, translator: options.translator } });

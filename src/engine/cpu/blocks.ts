@@ -31,6 +31,7 @@ import {
   VCPU_USER_MODE,
 } from './layout';
 import { frameIndexOf } from './frames';
+import { flushesServed } from './rendezvous';
 import { jumpFilterBit, translateExecute } from './tlb';
 import { decodeBlock, decodedOperations, decodeFailed, LARGEST_BLOCK_BYTES } from './decode-block';
 import { adoptRegion, dropFrameRegions } from './regions';
@@ -77,9 +78,18 @@ export function jumpEntry(cpu: usize, rip: u64): usize {
 
 /** First operation for the code at `rip`, with VCPU_PAGE set; 0 = fault of the fetch recorded. Bypasses the jump cache, fills it. */
 export function findOperation(cpu: usize, rip: u64): usize {
+  store<u64>(cpu, rip & ~(<u64>(PAGE_BYTES - 1)), VCPU_PAGE);
+  while (true) {
+    const flushes = flushesServed(cpu);
+    const first = findTranslated(cpu, rip);
+    // Marking code may wait for others and flush for them: then `rip` may be elsewhere by now.
+    if (flushes == flushesServed(cpu)) return first;
+  }
+}
+
+function findTranslated(cpu: usize, rip: u64): usize {
   const host = translateExecute(cpu, rip);
   if (!host) return 0;
-  store<u64>(cpu, rip & ~(<u64>(PAGE_BYTES - 1)), VCPU_PAGE);
   let block = <usize>load<u32>(hashBucket(cpu, <u32>host));
   while (block) {
     if (load<u32>(block, BLOCK_KEY) == <u32>host) {
@@ -92,8 +102,9 @@ export function findOperation(cpu: usize, rip: u64): usize {
     block = load<u32>(block, BLOCK_NEXT);
   }
   if (!block) {
+    const flushes = flushesServed(cpu);
     block = makeBlock(cpu, rip, host);
-    if (!block) return 0;
+    if (!block || flushes != flushesServed(cpu)) return 0;
   }
   const first = block + BLOCK_HEADER_BYTES;
   const entry = jumpEntry(cpu, rip);

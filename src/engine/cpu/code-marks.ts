@@ -23,13 +23,15 @@ import {
   VCPU_REQUEST,
 } from './layout';
 import { frameIndexOf, frameRecordOf } from './frames';
-import { downgradeFrame, flushRemote } from './tlb';
+import { flushRemote } from './rendezvous';
+import { downgradeFrame } from './tlb';
 import { dropFrameBlocks } from './blocks';
 import { dropAllRegions } from './regions';
 
 /**
  * Marks the chunks of `bytes` at `host` as decoded by this vCPU. Must be called before the bytes are read: it first takes the
- * fast-write right to the frame from every vCPU, so that no later store goes unseen.
+ * fast-write right to the frame from every vCPU, so that no later store goes unseen. That may wait for other vCPUs and flush for
+ * them meanwhile: translations made before are to be made again when `flushesServed` has changed.
  */
 export function markCode(cpu: usize, host: usize, bytes: u32): void {
   const record = frameRecordOf(host);
@@ -37,8 +39,9 @@ export function markCode(cpu: usize, host: usize, bytes: u32): void {
   const offset = (<u32>host) & (PAGE_BYTES - 1);
   const to = min<u32>(offset + bytes - 1, PAGE_BYTES - 1);
   const chunks = (~(<u64>0) << ((<u64>offset) >> 6)) & (~(<u64>0) >> (63 - ((<u64>to) >> 6)));
-  if ((load<u64>(record, FRAME_CODE_CHUNKS) & chunks) != chunks) atomic.or<u64>(record, chunks, FRAME_CODE_CHUNKS);
+  // The vCPU before the chunks, and dropCode the other way round: chunks that are marked stay marked while a vCPU is.
   if (!(load<u32>(record, FRAME_CODE_VCPUS) & bit)) atomic.or<u32>(record, bit, FRAME_CODE_VCPUS);
+  if ((load<u64>(record, FRAME_CODE_CHUNKS) & chunks) != chunks) atomic.or<u64>(record, chunks, FRAME_CODE_CHUNKS);
   while (atomic.load<u32>(record, FRAME_FLAGS) & FRAMEF_WRITE_CACHED) {
     atomic.and<u32>(record, ~FRAMEF_WRITE_CACHED, FRAME_FLAGS);
     downgradeFrame(cpu, host & ~(<usize>(PAGE_BYTES - 1)));
@@ -50,8 +53,8 @@ export function markCode(cpu: usize, host: usize, bytes: u32): void {
 export function dropCode(cpu: usize, host: usize): void {
   const record = frameRecordOf(host);
   const frame = frameIndexOf(host);
-  const holders = atomic.xchg<u32>(record, 0, FRAME_CODE_VCPUS);
   atomic.store<u64>(record, 0, FRAME_CODE_CHUNKS);
+  const holders = atomic.xchg<u32>(record, 0, FRAME_CODE_VCPUS);
   const self = cpu ? load<u32>(cpu, VCPU_ID) : ~(<u32>0);
   const count = load<u32>(CONTROL, CONTROL_VCPU_COUNT);
   for (let n: u32 = 0; n < count; n++) {

@@ -56,6 +56,7 @@ import {
   VCPU_INSTRUCTIONS,
   VCPU_INSTRUCTIONS_TRANSLATED,
   VCPU_PAGE,
+  VCPU_PAUSES,
   VCPU_RAX,
   VCPU_RBP,
   VCPU_RDX,
@@ -74,9 +75,9 @@ import { servePostedDrops } from './code-marks';
 import { CF, OF, condition, getCarry, getFlags, setCc, setFlags, setLogic } from './flags';
 import { raise, settleFault } from './fault';
 import { deliverException, pollEvents } from './host';
-import { waitWhileHeld } from './locked';
-import { beginStore, endStore, enterGuest, leaveGuest, readable } from './memory';
-import { isCanonical, serveFlush, tlbEntry } from './tlb';
+import { beginStore, endStore, readable } from './memory';
+import { enterGuest, leaveGuest, serveFlush, stayOutside } from './rendezvous';
+import { isCanonical, tlbEntry } from './tlb';
 import { stepInstruction } from './step';
 import { stackFault } from './handlers/control';
 import * as hot from './generated/hot';
@@ -277,7 +278,7 @@ function serveRequests(cpu: usize): bool {
     const request = atomic.load<u32>(cpu, VCPU_REQUEST);
     if (!request) return true;
     if (request & REQUEST_HOLD) {
-      waitWhileHeld(cpu);
+      stayOutside(cpu);
       continue;
     }
     if (request & REQUEST_FLUSH) {
@@ -320,6 +321,7 @@ function deliverHere(cpu: usize): bool {
  */
 export function run(cpu: usize, budget: i32): i32 {
   let remaining = budget;
+  store<u32>(cpu, 0, VCPU_PAUSES);
   enterGuest(cpu);
   store<u32>(cpu, EXIT_BUDGET, VCPU_EXIT_REASON);
   while (true) {

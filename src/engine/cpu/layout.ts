@@ -40,10 +40,6 @@ export const CONTROL_M2P_FIRST_MFN = 0x18;
 export const CONTROL_VCPU_COUNT = 0x1c;
 /** u32: number of hypervisor-owned frames at the start of the frames. */
 export const CONTROL_XEN_FRAMES = 0x20;
-/** u32 lock word of the page tables of the domain (types, counts, validation). */
-export const CONTROL_MM_LOCK = 0x24;
-/** u32 lock word: a locked operation that spans two aligned 8-byte words, or cmpxchg16b, is under way. */
-export const CONTROL_SPLIT_LOCK = 0x28;
 /** u32: number of CPUID leaves in the table at CONTROL_CPUID. */
 export const CONTROL_CPUID_COUNT = 0x2c;
 /** u32: code arena bytes of each vCPU. */
@@ -52,6 +48,13 @@ export const CONTROL_ARENA_BYTES = 0x30;
 export const CONTROL_CPUID = 0x100;
 export const CPUID_LEAF_BYTES = 24;
 export const CPUID_LEAVES_MAX = 64;
+// Words that several vCPUs write, each on a cache line of its own.
+/** u32 lock word of the page tables of the domain (types, counts, validation). */
+export const CONTROL_MM_LOCK = 0x800;
+/** u32, atomic: 0 = free; 1, or 2 with sleepers = a vCPU keeps all others outside guest code (rendezvous.ts). */
+export const CONTROL_SPLIT_LOCK = 0x840;
+/** u32, atomic: bit n = vCPU n would run and waits for a processor. */
+export const CONTROL_QUEUED_VCPUS = 0x880;
 /** From here on the control area belongs to the hypervisor: pv/layout.ts. */
 export const CONTROL_PV = 0x1000;
 
@@ -163,11 +166,15 @@ export const VCPU_EXIT_DETAIL = 0x1ec;
 
 /** u32, atomic: REQUEST_* bits set by anyone, cleared by the vCPU. */
 export const VCPU_REQUEST = 0x1f0;
-/** u32, atomic: 1 while the vCPU executes guest instructions; 0 when blocked, paused or in the hypervisor. */
+/** u32, atomic: whether the vCPU executes guest instructions: OUTSIDE (blocked, paused, in the hypervisor), INSIDE or AWAITED. */
 export const VCPU_IN_GUEST = 0x1f4;
+export const OUTSIDE = 0;
+export const INSIDE = 1;
+/** Inside, and somebody sleeps on the word until the vCPU leaves or has flushed. */
+export const AWAITED = 2;
 /** u32, atomic: flushes asked for, counted up by requesters. */
 export const VCPU_FLUSH_ASKED = 0x1f8;
-/** u32, atomic: value of VCPU_FLUSH_ASKED when the vCPU last flushed; waiters wait on this word. */
+/** u32, atomic: value of VCPU_FLUSH_ASKED when the vCPU last flushed. */
 export const VCPU_FLUSH_DONE = 0x1fc;
 /** u32, atomic: word on which a blocked vCPU waits; incremented and notified to wake it. */
 export const VCPU_DOORBELL = 0x200;
@@ -203,10 +210,12 @@ export const VCPU_STORE_HOST = 0x238;
 export const VCPU_STORE_HOST2 = 0x23c;
 /** u32: data breakpoints (bit n = DRn) that the instruction under way has hit. */
 export const VCPU_WATCH_HITS = 0x51c;
+/** u32: pause instructions since `run` was entered. */
+export const VCPU_PAUSES = 0x4a8;
 /** 64 bytes, 16-aligned: data of an access that crosses a page or needs a slow store. */
 export const VCPU_BOUNCE = 0x240;
 
-/** Code-drop epoch of this vCPU: u32, counts arena resets and drops, so that links are never made into blocks that went away. */
+/** Code-drop epoch of this vCPU: u32, counts arena resets, drops and flushes for others, so that links are never made into blocks that went away. */
 export const VCPU_CODE_EPOCH = 0x518;
 
 // Counters, u64 each, never reset.
@@ -306,7 +315,7 @@ export const REQUEST_FLUSH = 2;
 export const REQUEST_CODE_DROP = 4;
 /** Leave `run` with EXIT_REQUEST (pause, timer, scheduling: the caller knows). */
 export const REQUEST_LEAVE = 8;
-/** Another vCPU needs everyone still for a split lock: spin out of guest code until CONTROL_SPLIT_LOCK is free. */
+/** Another vCPU needs everyone still: leave guest code until CONTROL_SPLIT_LOCK is free. */
 export const REQUEST_HOLD = 16;
 
 // ---- why run() returned ------------------------------------------------------------------------------------------------

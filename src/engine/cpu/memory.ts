@@ -21,7 +21,6 @@ import {
   TLB_READ,
   TLB_WRITE,
   VCPU_BOUNCE,
-  VCPU_IN_GUEST,
   VCPU_STEPPING,
   VCPU_STORE_ADDRESS,
   VCPU_STORE_BYTES,
@@ -29,11 +28,12 @@ import {
   VCPU_STORE_HOST2,
   VCPU_STORE_KIND,
 } from './layout';
-import { ACCESS_READ, ACCESS_WRITE, fillTlb, logDirty, serveFlush, takeRefusedHost, tlbEntry } from './tlb';
+import { ACCESS_READ, ACCESS_WRITE, fillTlb, logDirty, takeRefusedHost, tlbEntry } from './tlb';
 import { frameRecordOf, isFrame, machineAddressOf } from './frames';
 import { dropCode } from './code-marks';
 import { pageTableStore } from './host';
 import { raisePageFault } from './fault';
+import { enterGuest, leaveGuest } from './rendezvous';
 import { noteAccess } from './watch';
 
 const PAGE_MASK: u64 = ~(<u64>(PAGE_BYTES - 1));
@@ -83,6 +83,17 @@ export function beginStore(cpu: usize, va: u64, bytes: u32): usize {
 @inline
 export function beginUpdate(cpu: usize, va: u64, bytes: u32): usize {
   return beginStore(cpu, va, bytes);
+}
+
+/** Whether the store begun last goes to its frame itself, not to the bounce buffer. */
+export function storesInPlace(cpu: usize): bool {
+  return !load<u32>(cpu, VCPU_STORE_BYTES) || load<u32>(cpu, VCPU_STORE_KIND) == STORE_MARKED;
+}
+
+/** Forgets the store begun last; nothing may have been written. */
+export function dropStore(cpu: usize): i32 {
+  store<u32>(cpu, 0, VCPU_STORE_BYTES);
+  return NEXT;
 }
 
 export function beginStoreSlow(cpu: usize, va: u64, bytes: u32): usize {
@@ -170,17 +181,6 @@ function endPageTableStore(cpu: usize, host: usize, bytes: u32): i32 {
   return FAULT;
 }
 
-/** The vCPU stops counting as executing guest instructions: flushes asked of it are done before the next one. */
-export function leaveGuest(cpu: usize): void {
-  atomic.store<u32>(cpu, 0, VCPU_IN_GUEST);
-  atomic.notify(cpu + VCPU_IN_GUEST, -1);
-}
-
-export function enterGuest(cpu: usize): void {
-  atomic.store<u32>(cpu, 1, VCPU_IN_GUEST);
-  serveFlush(cpu);
-}
-
 /**
  * To be called after anything that wrote `bytes` at a host pointer into the frames other than by a fast-writable TLB entry:
  * drops decoded code that the store hit and notes the store in the dirty log. Must not cross a page.
@@ -189,7 +189,8 @@ export function storeMarked(cpu: usize, host: usize, bytes: u32): void {
   if (!isFrame(host)) return;
   const record = frameRecordOf(host);
   logDirty(record);
-  if (!atomic.load<u32>(record, FRAME_CODE_VCPUS)) return;
+  // The store comes before the look at the marks (who decodes marks first and reads second): a locked operation keeps them apart.
+  if (!atomic.add<u32>(record, 0, FRAME_CODE_VCPUS)) return;
   const offset = (<u32>host) & (PAGE_BYTES - 1);
   const from = <u64>(offset >> 6);
   const to = <u64>((offset + bytes - 1) >> 6);

@@ -38,7 +38,8 @@ import {
   VCPU_RIP,
 } from './layout';
 import { frameIndexOf } from './frames';
-import { fillTlb, serveFlush, tlbEntry, translateExecute, ACCESS_WRITE } from './tlb';
+import { serveFlush } from './rendezvous';
+import { fillTlb, tlbEntry, translateExecute, ACCESS_WRITE } from './tlb';
 import { markCode } from './code-marks';
 import { LONGEST_INSTRUCTION, decodeInstruction, decodedCount, decodedEnds, decodedLength } from './decode';
 import { HOT_HANDLERS, HOT_REGION } from './generated/hot';

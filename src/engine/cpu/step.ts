@@ -30,6 +30,7 @@ import { effectiveOffset } from './address';
 import { decodeFailed, decodeUpTo } from './decode-block';
 import { TF } from './flags';
 import { raise, settleFault } from './fault';
+import { flushesServed } from './rendezvous';
 import { translateExecute } from './tlb';
 import { takeWatchHits } from './watch';
 
@@ -46,12 +47,16 @@ export function stepInstruction(cpu: usize): i32 {
   store<u64>(cpu, load<u64>(cpu, VCPU_RFLAGS) & ~RF, VCPU_RFLAGS);
   const trapAfter = (load<u32>(cpu, VCPU_RFLAGS) & TF) != 0;
   store<u32>(cpu, 0, VCPU_WATCH_HITS);
-  const host = translateExecute(cpu, rip);
-  if (!host) return FAULT;
   store<u64>(cpu, rip & ~(<u64>(PAGE_BYTES - 1)), VCPU_PAGE);
   const first = cpu + VCPU_STEP_BLOCK;
-  decodeUpTo(cpu, first, rip, host, 1);
-  if (decodeFailed()) return FAULT;
+  let flushes: u32;
+  do {
+    flushes = flushesServed(cpu);
+    const host = translateExecute(cpu, rip);
+    if (!host) return FAULT;
+    decodeUpTo(cpu, first, rip, host, 1);
+    if (decodeFailed()) return FAULT;
+  } while (flushes != flushesServed(cpu));
   let op = first;
   if (load<u16>(op) == HOT_TOO_LONG) return raise(cpu, VECTOR_GP, 0);
   const micro = load<u16>(op);

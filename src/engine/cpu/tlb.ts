@@ -8,7 +8,6 @@ import {
   CONTROL_M2P,
   CONTROL_M2P_FIRST_MFN,
   CONTROL_M2P_PAGES,
-  CONTROL_VCPU_COUNT,
   FRAME_FLAGS,
   FRAMEF_DIRTY,
   FRAMEF_LOG_DIRTY,
@@ -16,7 +15,6 @@ import {
   JUMP_ENTRIES,
   JUMP_ENTRY_BYTES,
   PAGE_BYTES,
-  REQUEST_FLUSH,
   TLB_ADDEND,
   TLB_BITS,
   TLB_ENTRIES,
@@ -27,21 +25,13 @@ import {
   TLB_USED_KERNEL,
   TLB_USED_USER,
   TLB_WRITE,
-  VCPU_BLOCKS,
-  VCPU_BLOCK_BYTES,
   VCPU_CR3_KERNEL,
   VCPU_CR3_USER,
-  VCPU_DOORBELL,
-  VCPU_FLUSH_ASKED,
-  VCPU_FLUSH_DONE,
-  VCPU_ID,
-  VCPU_IN_GUEST,
   VCPU_JUMP_CACHE,
   VCPU_JUMP_FILTER_KERNEL,
   VCPU_JUMP_FILTER_USER,
   VCPU_JUMP_KERNEL,
   VCPU_JUMP_USER,
-  VCPU_REQUEST,
   VCPU_STEPPING,
   VCPU_TLB,
   VCPU_TLB_KERNEL,
@@ -302,50 +292,6 @@ export function setMode(cpu: usize, user: u32): void {
   store<u32>(cpu, user, VCPU_USER_MODE);
   store<u32>(cpu, <u32>cpu + (user ? VCPU_TLB_USER : VCPU_TLB_KERNEL), VCPU_TLB);
   store<u32>(cpu, <u32>cpu + (user ? VCPU_JUMP_USER : VCPU_JUMP_KERNEL), VCPU_JUMP_CACHE);
-}
-
-/**
- * Asks every other vCPU in `mask` to flush and waits until each has, or is outside guest code (it then flushes before its next
- * guest instruction). Serves this vCPU's own flush requests meanwhile, so that two requesters cannot wait for each other.
- */
-export function flushRemote(cpu: usize, mask: u32): void {
-  const self = load<u32>(cpu, VCPU_ID);
-  const count = load<u32>(CONTROL, CONTROL_VCPU_COUNT);
-  mask &= ~((<u32>1) << self);
-  if (!mask || count <= 1) return;
-  for (let n: u32 = 0; n < count; n++) {
-    if (!(mask & ((<u32>1) << n))) continue;
-    const target: usize = VCPU_BLOCKS + <usize>n * VCPU_BLOCK_BYTES;
-    atomic.add<u32>(target, 1, VCPU_FLUSH_ASKED);
-    atomic.or<u32>(target, REQUEST_FLUSH, VCPU_REQUEST);
-  }
-  for (let n: u32 = 0; n < count; n++) {
-    if (!(mask & ((<u32>1) << n))) continue;
-    const target: usize = VCPU_BLOCKS + <usize>n * VCPU_BLOCK_BYTES;
-    const asked = atomic.load<u32>(target, VCPU_FLUSH_ASKED);
-    while (atomic.load<u32>(target, VCPU_IN_GUEST) != 0) {
-      const done = atomic.load<u32>(target, VCPU_FLUSH_DONE);
-      if (<i32>(done - asked) >= 0) break;
-      serveFlush(cpu);
-      atomic.wait<i32>(target + VCPU_FLUSH_DONE, <i32>done, 50000);
-    }
-  }
-}
-
-/** Applies a flush that others asked of this vCPU. */
-export function serveFlush(cpu: usize): void {
-  const asked = atomic.load<u32>(cpu, VCPU_FLUSH_ASKED);
-  if (asked == load<u32>(cpu, VCPU_FLUSH_DONE)) return;
-  atomic.and<u32>(cpu, ~REQUEST_FLUSH, VCPU_REQUEST);
-  flushTlb(cpu);
-  atomic.store<u32>(cpu, asked, VCPU_FLUSH_DONE);
-  atomic.notify(cpu + VCPU_FLUSH_DONE, -1);
-}
-
-/** Wakes a vCPU that waits on its doorbell. */
-export function ringDoorbell(target: usize): void {
-  atomic.add<u32>(target, 1, VCPU_DOORBELL);
-  atomic.notify(target + VCPU_DOORBELL, -1);
 }
 
 /** Notes a store in the dirty log. */

@@ -29,6 +29,10 @@ export interface CoreExports extends TranslatorCore {
   pvFireTimers(cpu: number, nowNs: number): number;
   pvReady(cpu: number, nowNs: number): number;
   pvIsOnline(cpu: number): number;
+  pvTakeProcessor(cpu: number, urgent: number): number;
+  pvPassProcessor(cpu: number): number;
+  pvLeaveProcessor(cpu: number): void;
+  pvUrgentQueued(): number;
   pvSendNmi(cpu: number): void;
   pvFrameWritten(mfn: number, offset: number, bytes: number): void;
   pvTakeGranted(mfn: number, writable: number): number;

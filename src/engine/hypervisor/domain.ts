@@ -6,9 +6,11 @@ import { PAGE_BYTES, REQUEST_LEAVE, VCPU_DOORBELL, VCPU_REQUEST } from '../cpu/l
 import {
   DOMAIN_CONTEXT,
   DOMAIN_DOORBELL,
+  DOMAIN_FREE_PROCESSORS,
   DOMAIN_GRANT_FIRST_FRAME,
   DOMAIN_MAX_PAGES,
   DOMAIN_PAUSED,
+  DOMAIN_PROCESSORS,
   DOMAIN_SHUTDOWN,
   DOMAIN_TOTAL_PAGES,
   DOMAIN_VCPUS_WANTED,
@@ -139,9 +141,17 @@ export class Domain {
       this.core.pvResetVcpu(cpu, vcpu);
       this.view.setUint32(cpu + PV_RUNSTATE, RUNSTATE_offline, true);
     }
+    this.limitProcessors(surroundings.launcher.processors);
     this.setWord(DOMAIN_PAUSED, 1);
     this.channels = new DomainChannels(this.core, this.memory, domid);
     this.grants = new GrantMap(this.core, this.memory, this.plan);
+  }
+
+  /** With fewer processors than vCPUs, vCPUs queue for them (pv/processors.ts). */
+  private limitProcessors(processors: number | undefined): void {
+    if (processors === undefined || processors >= this.specification.maxVcpus) return;
+    this.setWord(DOMAIN_PROCESSORS, processors);
+    this.setWord(DOMAIN_FREE_PROCESSORS, 2 ** processors - 1);
   }
 
   private random32(): number {

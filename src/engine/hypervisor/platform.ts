@@ -38,5 +38,7 @@ export interface VcpuThread {
 }
 
 export interface VcpuLauncher {
+  /** Threads that really run at once; absent where the launcher lets vCPUs take turns itself. */
+  readonly processors?: number | undefined;
   start(request: VcpuStart): VcpuThread;
 }

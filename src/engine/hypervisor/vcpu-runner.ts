@@ -5,7 +5,17 @@
  * Everything that may end a wait (an event, a timer moved, pause and unpause, a vCPU brought up) rings the vCPU's doorbell; the
  * runner samples it before it looks at the reasons to sleep, and the sleeper sleeps on that sample, so nothing is missed.
  */
-import { EXIT_BUDGET, EXIT_CRASH, EXIT_EXCEPTION, EXIT_OFFLINE, EXIT_SHUTDOWN, EXIT_YIELD, VCPU_DOORBELL } from '../cpu/layout.ts';
+import {
+  CONTROL,
+  CONTROL_QUEUED_VCPUS,
+  EXIT_BUDGET,
+  EXIT_CRASH,
+  EXIT_EXCEPTION,
+  EXIT_OFFLINE,
+  EXIT_SHUTDOWN,
+  EXIT_YIELD,
+  VCPU_DOORBELL,
+} from '../cpu/layout.ts';
 import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable, RUNSTATE_running, SHUTDOWN_crash } from '../abi/sched.ts';
 import {
   CRASH_CORE_FAILURE,
@@ -14,6 +24,7 @@ import {
   DOMAIN_DOORBELL,
   DOMAIN_PAUSED,
   DOMAIN_SHUTDOWN,
+  PV_PROCESSOR,
   PV_RUNNING,
   PV_RUNSTATE,
 } from '../pv/layout.ts';
@@ -22,6 +33,10 @@ import { vcpuBlockOf } from './domain-memory.ts';
 
 /** Guest instructions a slice: about a millisecond. */
 export const SLICE_INSTRUCTIONS = 250_000;
+
+/** How long a vCPU keeps its processor when others queue for one, and when one of them has an event to take. */
+const QUANTUM_NS = 2_000_000;
+const URGENT_QUANTUM_NS = 500_000;
 
 /** A guest that yields waits for somebody else (another vCPU, a daemon): that long, unless an event comes. */
 const YIELD_NS = 50_000;
@@ -48,6 +63,10 @@ export class VcpuRunner {
   private readonly words: Int32Array;
   private readonly cpu: number;
   private readonly doorbell: number;
+  private readonly processorWord: number;
+  /** When the vCPU got its processor; -1 = it has none. */
+  private onProcessorSince = -1;
+  private wasBlocked = false;
 
   constructor(
     private readonly core: CoreExports,
@@ -61,6 +80,7 @@ export class VcpuRunner {
     this.words = new Int32Array(memory.buffer);
     this.cpu = vcpuBlockOf(vcpu);
     this.doorbell = (this.cpu + VCPU_DOORBELL) / 4;
+    this.processorWord = (this.cpu + PV_PROCESSOR) / 4;
     this.core.pvWriteTime(this.cpu);
   }
 
@@ -73,12 +93,14 @@ export class VcpuRunner {
     // Running is said before pausing is looked at: who pauses writes the one and then reads the other.
     Atomics.store(this.words, (this.cpu + PV_RUNNING) / 4, 1);
     const step = this.advance(sample, budget);
-    if (step.kind === 'wait') this.rest();
+    if (step.kind === 'wait') this.rest(step.index !== this.processorWord);
     return step;
   }
 
-  /** Tells whoever waits for the vCPU to stand still that it does. */
-  private rest(): void {
+  /** Tells whoever waits for the vCPU to stand still that it does. Its processor, or its place in the queue, goes to others. */
+  private rest(withoutProcessor: boolean): void {
+    if (withoutProcessor) this.core.pvLeaveProcessor(this.cpu);
+    this.onProcessorSince = -1;
     Atomics.store(this.words, (this.cpu + PV_RUNNING) / 4, 0);
     Atomics.notify(this.words, (this.cpu + PV_RUNNING) / 4);
   }
@@ -104,10 +126,32 @@ export class VcpuRunner {
     const deadline = this.core.pvFireTimers(this.cpu, now);
     if (this.core.pvReady(this.cpu, now) === 0) {
       this.enter(RUNSTATE_blocked);
+      this.wasBlocked = true;
       return this.waitFor(sample, deadline);
     }
+    if (!this.hasProcessor(now)) return this.waitForProcessor();
     this.enter(RUNSTATE_running);
     return this.slice(sample, budget);
+  }
+
+  /** Whether the vCPU may run now: it has a processor, and not for so long that it is another's turn. */
+  private hasProcessor(now: number): boolean {
+    const { core, cpu } = this;
+    if (this.onProcessorSince < 0) {
+      if (core.pvTakeProcessor(cpu, this.wasBlocked ? 1 : 0) === 0) return false;
+      this.onProcessorSince = now;
+      this.wasBlocked = false;
+      return true;
+    }
+    if (this.word(CONTROL + CONTROL_QUEUED_VCPUS) === 0) return true;
+    const quantum = core.pvUrgentQueued() === 0 ? QUANTUM_NS : URGENT_QUANTUM_NS;
+    return now - this.onProcessorSince < quantum || core.pvPassProcessor(cpu) !== 0;
+  }
+
+  /** The vCPU is queued; it sleeps on the word that says which processor it was given. */
+  private waitForProcessor(): Step {
+    this.enter(RUNSTATE_runnable);
+    return { kind: 'wait', index: this.processorWord, value: 0, deadlineNs: Infinity };
   }
 
   private slice(sample: number, budget: number): Step {
@@ -122,6 +166,7 @@ export class VcpuRunner {
     if (reason === EXIT_SHUTDOWN || reason === EXIT_CRASH || reason === EXIT_EXCEPTION) this.ringDom0();
     if (reason === EXIT_OFFLINE) this.enter(RUNSTATE_offline);
     if (reason === EXIT_YIELD) {
+      if (this.core.pvPassProcessor(this.cpu) === 0) return this.waitForProcessor();
       this.enter(RUNSTATE_runnable);
       return this.waitFor(sample, this.clock.nowNs() + YIELD_NS);
     }

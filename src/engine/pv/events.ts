@@ -4,7 +4,8 @@
  * @see xen/include/public/event_channel.h, "2-level ABI"
  */
 import { CONTROL, CONTROL_VCPU_COUNT, REQUEST_EVENT, VCPU_BLOCKS, VCPU_BLOCK_BYTES, VCPU_REQUEST } from '../cpu/layout';
-import { ringDoorbell } from '../cpu/tlb';
+import { ringDoorbell } from '../cpu/rendezvous';
+import { hurry } from './processors';
 import { EVTCHN_2L_NR_CHANNELS, NR_VIRQS } from '../abi/event-channel';
 import {
   SHARED_INFO_evtchn_mask,
@@ -47,6 +48,7 @@ export function vcpuBlock(id: u32): usize {
 /** Makes a vCPU look at its events soon, whatever it is doing. */
 export function kick(target: usize): void {
   atomic.or<u32>(target, REQUEST_EVENT, VCPU_REQUEST);
+  hurry(target);
   ringDoorbell(target);
 }
 

@@ -29,6 +29,7 @@ import { lockMemory, pinTable, unlockMemory, unpinTable } from './frame-use';
 
 export { pvDropGranted, pvTakeGranted } from './granted-frames';
 export { pvSendEvent } from './events';
+export { pvLeaveProcessor, pvPassProcessor, pvTakeProcessor, pvUrgentQueued } from './processors';
 export { pvAllocateUnbound, pvBindToDom0, pvResetChannels, pvUnbindFromDom0 } from './event-channel-op';
 
 /** Makes this instance's CPU a PV vCPU: after `attach`. */

@@ -73,6 +73,8 @@ export const PV_CONFIG_ADDRESS = 0x948;
 export const PV_PCPU = 0x950;
 /** u32: MSR 0x48 as the guest last wrote it. */
 export const PV_SPEC_CTRL = 0x954;
+/** u32, atomic: 0 = on no processor, else 1 + its number (pv/processors.ts); a queued vCPU sleeps on the word. */
+export const PV_PROCESSOR = 0x958;
 /** 192 bytes: structures copied in from the guest by the hypercall under way. */
 export const PV_SCRATCH = 0x980;
 export const PV_SCRATCH_BYTES = 192;
@@ -145,6 +147,17 @@ export const DOMAIN_CAPABILITIES = 0x101800;
 export const DOMAIN_VERSION = 0x101360;
 /** 8 KiB: a vcpu_guest_context being applied or read. */
 export const DOMAIN_CONTEXT = 0x104000;
+/** u32: vCPUs that may run at once; 0 = no limit. */
+export const DOMAIN_PROCESSORS = 0x106000;
+/** u32 lock word of the queue for processors, on a line of its own, as what it guards: u32 each. */
+export const DOMAIN_PROCESSOR_LOCK = 0x106040;
+/** Bit n = processor n is free. */
+export const DOMAIN_FREE_PROCESSORS = 0x106080;
+/** vCPU that was given a processor last; urgent ones given one since a common one was. */
+export const DOMAIN_LAST_QUEUED = 0x106084;
+export const DOMAIN_URGENT_IN_A_ROW = 0x106088;
+/** Atomic: bit n = vCPU n has news and goes first if it is queued. */
+export const DOMAIN_URGENT_VCPUS = 0x1060c0;
 /** 512 bytes: console output being copied, one buffer a vCPU. */
 export const DOMAIN_CONSOLE_BUFFERS = 0x108000;
 export const CONSOLE_BUFFER_BYTES = 512;

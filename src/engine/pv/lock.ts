@@ -2,7 +2,7 @@
  * Locks on words of the control area: 0 free, 1 held, 2 held with waiters. The vCPU threads of a domain and dom0's thread take
  * them. A waiter serves the TLB flushes asked of its vCPU, so a holder may wait for a flush on all vCPUs.
  */
-import { serveFlush } from '../cpu/tlb';
+import { serveFlush } from '../cpu/rendezvous';
 
 const SPINS = 200;
 const WAIT_NS: i64 = 1000000;

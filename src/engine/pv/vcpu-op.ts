@@ -5,7 +5,7 @@
 import { EXIT_OFFLINE, PAGE_BYTES, REQUEST_LEAVE, VCPU_ID, VCPU_REQUEST } from '../cpu/layout';
 import { frameHost } from '../cpu/frames';
 import { copyFromGuest, copyToGuest } from '../cpu/memory';
-import { ringDoorbell } from '../cpu/tlb';
+import { ringDoorbell } from '../cpu/rendezvous';
 import { EEXIST, EFAULT, EINVAL, ENOENT, ENOSYS, ENXIO } from '../abi/errno';
 import {
   RUNSTATE_BYTES,

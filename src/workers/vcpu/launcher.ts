@@ -13,6 +13,7 @@ export interface WorkerLauncherOptions {
 }
 
 export class WorkerLauncher implements VcpuLauncher {
+  readonly processors = Math.max(1, navigator.hardwareConcurrency);
   private running = 0;
 
   constructor(private readonly options: WorkerLauncherOptions) {}

@@ -1,6 +1,10 @@
 /** Transfers of control and the stack. @sdm Vol.2 CALL, RET, JMP, Jcc, LOOP, PUSH, POP, ENTER, LEAVE, INT n, IRET */
 import { instructionAddress, nextInstructionAddress } from '../address';
 import {
+  CONTROL,
+  CONTROL_QUEUED_VCPUS,
+  EXIT,
+  EXIT_YIELD,
   FAULT,
   JUMP,
   NEXT,
@@ -9,8 +13,10 @@ import {
   OP_FLAGS,
   OP_IMMEDIATE,
   TRAP,
+  VCPU_EXIT_REASON,
   VCPU_FAULT_VECTOR,
   VCPU_PAGE,
+  VCPU_PAUSES,
   VCPU_RBP,
   VCPU_RCX,
   VCPU_RFLAGS,
@@ -25,7 +31,8 @@ import {
 import { DF, condition, getRflags, setRflags } from '../flags';
 import { generalProtection, raise, undefinedOpcode } from '../fault';
 import { enterSystemCall, executePrivileged, softwareInterrupt } from '../host';
-import { beginStore, endStore, enterGuest, leaveGuest, readable } from '../memory';
+import { beginStore, endStore, readable } from '../memory';
+import { enterGuest, leaveGuest } from '../rendezvous';
 import { isCanonical } from '../tlb';
 import { loadExtended, operandSize, rmReadable, storeValue, writeRegister, writeRm } from './operands';
 
@@ -202,6 +209,20 @@ export function enter(cpu: usize, op: usize): i32 {
   store<u64>(cpu, load<u64>(cpu, VCPU_RSP) - allocated, VCPU_RSP);
   writeRegister(cpu + VCPU_RBP, size, <i64>frame);
   return NEXT;
+}
+
+/** Turns of a spinning loop before it counts as one that waits for a vCPU which is on no processor. */
+const PATIENCE: u32 = 64;
+
+/** A hint of loops that wait for somebody: where vCPUs queue for a processor, such a loop lets one of them run. */
+export function pause(cpu: usize, op: usize): i32 {
+  if (!atomic.load<u32>(CONTROL, CONTROL_QUEUED_VCPUS)) return NEXT;
+  const pauses = load<u32>(cpu, VCPU_PAUSES) + 1;
+  store<u32>(cpu, pauses, VCPU_PAUSES);
+  if (pauses < PATIENCE) return NEXT;
+  store<u64>(cpu, nextInstructionAddress(cpu, op), VCPU_RIP);
+  store<u32>(cpu, EXIT_YIELD, VCPU_EXIT_REASON);
+  return EXIT;
 }
 
 export function int3(cpu: usize, op: usize): i32 {

@@ -12,18 +12,16 @@ import {
   OP_IMMEDIATE,
   OP_RM,
   OP_SEGMENT,
-  STORE_MARKED,
   VCPU_RAX,
   VCPU_RBX,
   VCPU_RCX,
   VCPU_RDX,
-  VCPU_STORE_BYTES,
-  VCPU_STORE_KIND,
   VECTOR_DE,
 } from '../layout';
 import { CF, OF, ZF, condition, getCarry, getFlags, setCc, setFlags, setLogic } from '../flags';
-import { compareExchange, holdOthers, releaseOthers } from '../locked';
-import { beginUpdate, endStore, readable } from '../memory';
+import { compareExchange, isSplit } from '../locked';
+import { beginUpdate, dropStore, endStore, readable, storesInPlace } from '../memory';
+import { holdOthers, releaseOthers } from '../rendezvous';
 import { randomBits } from '../host';
 import { raise } from '../fault';
 import {
@@ -215,39 +213,44 @@ export function cmpxchg(cpu: usize, op: usize): i32 {
   const size = operandSize(op);
   const accumulator = loadExtended(cpu + VCPU_RAX, size);
   const source = loadExtended(regPointer(cpu, op), size);
-  let seen: i64;
-  if (!rmIsMemory(op)) {
-    const p = cpu + load<u8>(op, OP_RM);
-    seen = loadExtended(p, size);
-    if (seen == accumulator) writeRegister(p, size, source);
-  } else {
-    const va = effectiveAddress(cpu, op);
-    const p = beginUpdate(cpu, va, size);
-    if (!p) return FAULT;
+  if (rmIsMemory(op)) {
     const locked = (load<u8>(op, OP_FLAGS) & OPF_LOCK) != 0;
-    seen = loadExtended(p, size);
-    if (seen == accumulator) {
-      if (locked && (!load<u32>(cpu, VCPU_STORE_BYTES) || load<u32>(cpu, VCPU_STORE_KIND) == STORE_MARKED)) {
-        while (!compareExchange(cpu, p, size, zeroExtend(accumulator, size), zeroExtend(source, size))) {
-          seen = loadExtended(p, size);
-          if (seen != accumulator) break;
-        }
-      } else {
-        storeValue(p, size, source);
-      }
-    }
-    // Hardware writes the old value back when the comparison fails: the page must be writable, nothing else is seen.
-    const status = seen == accumulator ? endStore(cpu) : dropStore(cpu);
+    const status = exchangeIfEqual(cpu, effectiveAddress(cpu, op), size, accumulator, source, locked);
     if (status != NEXT) return status;
+  } else {
+    const p = cpu + load<u8>(op, OP_RM);
+    seenValue = loadExtended(p, size);
+    if (seenValue == accumulator) writeRegister(p, size, source);
   }
+  const seen = seenValue;
   if (seen != accumulator) writeRegister(cpu + VCPU_RAX, size, seen);
   setCc(cpu, CC_SUB, accumulator, seen, extend(accumulator - seen, size));
   return NEXT;
 }
 
-function dropStore(cpu: usize): i32 {
-  store<u32>(cpu, 0, VCPU_STORE_BYTES);
-  return NEXT;
+/** What exchangeIfEqual found in memory, sign-extended. */
+let seenValue: i64 = 0;
+
+/** Stores `wanted` at `va` if `expected` is there. NEXT with seenValue set, or the status of the failed store. */
+function exchangeIfEqual(cpu: usize, va: u64, bytes: u32, expected: i64, wanted: i64, locked: bool): i32 {
+  if (!locked || !isSplit(va, bytes)) return exchangeIfEqualHere(cpu, va, bytes, expected, wanted, locked);
+  holdOthers(cpu);
+  const status = exchangeIfEqualHere(cpu, va, bytes, expected, wanted, false);
+  releaseOthers();
+  return status;
+}
+
+function exchangeIfEqualHere(cpu: usize, va: u64, bytes: u32, expected: i64, wanted: i64, locked: bool): i32 {
+  // Hardware writes the old value back when the comparison fails: the page must be writable, nothing else is seen.
+  const p = beginUpdate(cpu, va, bytes);
+  if (!p) return FAULT;
+  if (locked && storesInPlace(cpu)) {
+    seenValue = extend(<i64>compareExchange(p, bytes, zeroExtend(expected, bytes), zeroExtend(wanted, bytes)), bytes);
+  } else {
+    seenValue = loadExtended(p, bytes);
+    if (seenValue == expected) storeValue(p, bytes, wanted);
+  }
+  return seenValue == expected ? endStore(cpu) : dropStore(cpu);
 }
 
 /** cmpxchg8b, cmpxchg16b */
@@ -259,21 +262,9 @@ export function cmpxchgPair(cpu: usize, op: usize): i32 {
   if (size == 8) return cmpxchg16b(cpu, va, locked);
   const expected = (load<u64>(cpu, VCPU_RDX) << 32) | (<u64>load<u32>(cpu, VCPU_RAX));
   const wanted = (load<u64>(cpu, VCPU_RCX) << 32) | (<u64>load<u32>(cpu, VCPU_RBX));
-  const p = beginUpdate(cpu, va, 8);
-  if (!p) return FAULT;
-  let seen = load<u64>(p);
-  if (seen == expected) {
-    if (locked && !load<u32>(cpu, VCPU_STORE_BYTES)) {
-      while (!compareExchange(cpu, p, 8, expected, wanted)) {
-        seen = load<u64>(p);
-        if (seen != expected) break;
-      }
-    } else {
-      store<u64>(p, wanted);
-    }
-  }
-  const status = seen == expected ? endStore(cpu) : dropStore(cpu);
+  const status = exchangeIfEqual(cpu, va, 8, expected, wanted, locked);
   if (status != NEXT) return status;
+  const seen = <u64>seenValue;
   if (seen != expected) {
     store<u64>(cpu, seen & 0xffffffff, VCPU_RAX);
     store<u64>(cpu, seen >> 32, VCPU_RDX);
@@ -282,27 +273,31 @@ export function cmpxchgPair(cpu: usize, op: usize): i32 {
   return NEXT;
 }
 
+/** Aligned, so it never crosses a page; both words must change as one for every observer. */
 function cmpxchg16b(cpu: usize, va: u64, locked: bool): i32 {
-  // Aligned, so it never crosses a page; both words must change as one for every observer that also uses it.
-  if (locked) holdOthers(cpu);
+  const held = locked && isSplit(va, 16);
+  if (held) holdOthers(cpu);
+  const status = cmpxchg16bHere(cpu, va);
+  if (held) releaseOthers();
+  return status;
+}
+
+function cmpxchg16bHere(cpu: usize, va: u64): i32 {
   const p = beginUpdate(cpu, va, 16);
-  let status: i32 = FAULT;
-  let equal = false;
-  if (p) {
-    const low = load<u64>(p);
-    const high = load<u64>(p, 8);
-    equal = low == load<u64>(cpu, VCPU_RAX) && high == load<u64>(cpu, VCPU_RDX);
-    if (equal) {
-      store<u64>(p, load<u64>(cpu, VCPU_RBX));
-      store<u64>(p, load<u64>(cpu, VCPU_RCX), 8);
-      status = endStore(cpu);
-    } else {
-      status = dropStore(cpu);
-      store<u64>(cpu, low, VCPU_RAX);
-      store<u64>(cpu, high, VCPU_RDX);
-    }
+  if (!p) return FAULT;
+  const low = load<u64>(p);
+  const high = load<u64>(p, 8);
+  const equal = low == load<u64>(cpu, VCPU_RAX) && high == load<u64>(cpu, VCPU_RDX);
+  let status: i32;
+  if (equal) {
+    store<u64>(p, load<u64>(cpu, VCPU_RBX));
+    store<u64>(p, load<u64>(cpu, VCPU_RCX), 8);
+    status = endStore(cpu);
+  } else {
+    status = dropStore(cpu);
+    store<u64>(cpu, low, VCPU_RAX);
+    store<u64>(cpu, high, VCPU_RDX);
   }
-  if (locked) releaseOthers(cpu);
   if (status != NEXT) return status;
   setFlags(cpu, (getFlags(cpu) & ~ZF) | (equal ? ZF : 0));
   return NEXT;

@@ -1,27 +1,10 @@
 /** Read-modify-write of the rm operand: in a register, in memory, or locked in memory, with one statement of each operation. */
 import { effectiveAddress } from '../address';
-import {
-  CC_ADC,
-  CC_ADD,
-  CC_DEC,
-  CC_INC,
-  CC_SBB,
-  CC_SUB,
-  CONTROL,
-  CONTROL_VCPU_COUNT,
-  FAULT,
-  NEXT,
-  OPF_LOCK,
-  OP_FLAGS,
-  OP_RM,
-  STORE_CROSSING,
-  STORE_MARKED,
-  VCPU_STORE_BYTES,
-  VCPU_STORE_KIND,
-} from '../layout';
+import { CC_ADC, CC_ADD, CC_DEC, CC_INC, CC_SBB, CC_SUB, FAULT, NEXT, OPF_LOCK, OP_FLAGS, OP_RM } from '../layout';
 import { getCarry, setCc, setLogic } from '../flags';
-import { compareExchange, holdOthers, releaseOthers } from '../locked';
-import { beginUpdate, endStore } from '../memory';
+import { compareExchange, isSplit } from '../locked';
+import { beginUpdate, endStore, storesInPlace } from '../memory';
+import { holdOthers, releaseOthers } from '../rendezvous';
 import { extend, loadExtended, rmIsMemory, storeValue, writeRegister, zeroExtend } from './operands';
 
 export const UPDATE_ADD: u32 = 0;
@@ -133,35 +116,31 @@ export function updateRm(cpu: usize, op: usize, bytes: u32, kind: u32, b: i64): 
 
 /** The same at a linear address. */
 export function updateMemory(cpu: usize, va: u64, bytes: u32, kind: u32, b: i64, carry: i64, locked: bool): i32 {
-  let p = beginUpdate(cpu, va, bytes);
+  if (locked && isSplit(va, bytes)) {
+    holdOthers(cpu);
+    const status = updateHere(cpu, va, bytes, kind, b, carry, false);
+    releaseOthers();
+    return status;
+  }
+  return updateHere(cpu, va, bytes, kind, b, carry, locked);
+}
+
+function updateHere(cpu: usize, va: u64, bytes: u32, kind: u32, b: i64, carry: i64, locked: bool): i32 {
+  const p = beginUpdate(cpu, va, bytes);
   if (!p) return FAULT;
   let a = loadExtended(p, bytes);
   let r = extend(combine(kind, a, b, carry), bytes);
-  let status: i32;
-  const pending = load<u32>(cpu, VCPU_STORE_BYTES) ? load<u32>(cpu, VCPU_STORE_KIND) : STORE_MARKED;
-  if (locked && pending == STORE_MARKED) {
-    while (!compareExchange(cpu, p, bytes, zeroExtend(a, bytes), zeroExtend(r, bytes))) {
-      a = loadExtended(p, bytes);
+  // What is written to a bounce buffer is nobody else's; endStore makes a page-table store one compare-exchange.
+  if (locked && storesInPlace(cpu)) {
+    while (true) {
+      const old = zeroExtend(a, bytes);
+      const seen = compareExchange(p, bytes, old, zeroExtend(r, bytes));
+      if (seen == old) break;
+      a = extend(<i64>seen, bytes);
       r = extend(combine(kind, a, b, carry), bytes);
     }
-    status = endStore(cpu);
-  } else if (locked && pending == STORE_CROSSING && load<u32>(CONTROL, CONTROL_VCPU_COUNT) > 1) {
-    store<u32>(cpu, 0, VCPU_STORE_BYTES);
-    holdOthers(cpu);
-    p = beginUpdate(cpu, va, bytes);
-    if (p) {
-      a = loadExtended(p, bytes);
-      r = extend(combine(kind, a, b, carry), bytes);
-      storeValue(p, bytes, r);
-      status = endStore(cpu);
-    } else {
-      status = FAULT;
-    }
-    releaseOthers(cpu);
-  } else {
-    storeValue(p, bytes, r);
-    status = endStore(cpu);
-  }
+  } else storeValue(p, bytes, r);
+  const status = endStore(cpu);
   if (status != NEXT) return status;
   updateOld = a;
   setUpdateFlags(cpu, kind, a, b, r);

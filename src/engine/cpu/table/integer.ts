@@ -176,7 +176,7 @@ rows.push(
   })),
   // Without REX.B, 90 exchanges nothing, whatever the prefixes.
   { opcode: '90', rexb: 0, mnemonic: 'nop', operands: '', handler: 'nop' },
-  { opcode: '90', prefix: 'F3', rexb: 0, mnemonic: 'pause', operands: '', handler: 'nop' },
+  { opcode: '90', prefix: 'F3', rexb: 0, mnemonic: 'pause', operands: '', handler: 'pause' },
   ...['19', '1A', '1B', '1C', '1D', '1E', '1F'].map((opcode): Row => ({
     opcode: `0F ${opcode}`,
     mnemonic: 'nop',

@@ -49,7 +49,8 @@ export const systemRows: readonly Row[] = [
   { opcode: '0F 0B', mnemonic: 'ud2', operands: '', handler: 'undefined', ends: true },
   { opcode: '0F B9', mnemonic: 'ud1', operands: 'Gv,Ev', handler: 'undefined', ends: true },
   { opcode: '0F FF', mnemonic: 'ud0', operands: 'Gv,Ev', handler: 'undefined', ends: true },
-  { opcode: '0F A2', mnemonic: 'cpuid', operands: '', handler: 'cpuid' },
+  // Serialises: code that another vCPU wrote is seen behind it.
+  { opcode: '0F A2', mnemonic: 'cpuid', operands: '', handler: 'cpuid', ends: true },
   { opcode: '0F 31', mnemonic: 'rdtsc', operands: '', handler: 'rdtsc' },
   { opcode: '0F 01', extension: 7, mod: 'register', rm: 1, mnemonic: 'rdtscp', operands: '', handler: 'rdtscp' },
   privileged('0F 01', 'swapgs', PRIVILEGED_SWAPGS, '', { extension: 7, mod: 'register', rm: 0 }),
