@@ -31,6 +31,7 @@ export {
   addRegion,
   addRegionFrame,
   allocateRegionBytes,
+  callFloatHandler,
   callHandler,
   codePointer,
   decodeForRegion,

@@ -10,6 +10,7 @@ import {
   JUMP,
   NEXT,
   OP_HANDLER,
+  OP_LENGTH,
   OP_LINK,
   OP_OFFSET,
   PAGE_BYTES,
@@ -29,6 +30,7 @@ import {
   TRAP,
   VCPU_BLOCK_BYTES,
   VCPU_FETCH_BUFFER,
+  VCPU_MXCSR,
   VCPU_PAGE,
   VCPU_REGION_ARENA,
   VCPU_REGION_FRAMES,
@@ -40,6 +42,8 @@ import {
 import { frameIndexOf } from './frames';
 import { serveFlush } from './rendezvous';
 import { fillTlb, tlbEntry, translateExecute, ACCESS_WRITE } from './tlb';
+import { xmmReg, xmmRmReg } from './access';
+import { DENORMAL } from './softfloat/environment';
 import { markCode } from './code-marks';
 import { LONGEST_INSTRUCTION, decodeInstruction, decodedCount, decodedEnds, decodedLength } from './decode';
 import { HOT_HANDLERS, HOT_REGION } from './generated/hot';
@@ -223,6 +227,38 @@ export function callHandler(cpu: usize, op: usize): i32 {
     settleFault(cpu, op);
   }
   return status;
+}
+
+/** What callFloatHandler is asked for: kinds of facts, as the translator's vectors.ts numbers them, plus one. */
+const CLEAN_LOW_64: u32 = 1;
+const CLEAN_ALL_64: u32 = 2;
+const CLEAN_LOW_32: u32 = 3;
+
+/** Whether the lanes that a fact is about hold a denormal. */
+function hasDenormal(register: usize, kind: u32): bool {
+  if (!kind) return false;
+  const bits = v128.load(register);
+  if (kind <= CLEAN_ALL_64) {
+    const lanes = i64x2.lt_s(i64x2.add(i64x2.shl(bits, 1), i64x2.splat(i64.MAX_VALUE)), i64x2.splat(0x801fffffffffffff));
+    return kind == CLEAN_LOW_64 ? i64x2.extract_lane(lanes, 0) != 0 : v128.any_true(lanes);
+  }
+  const lanes = i32x4.lt_s(i32x4.add(i32x4.shl(bits, 1), i32x4.splat(i32.MAX_VALUE)), i32x4.splat(0x80ffffff));
+  return kind == CLEAN_LOW_32 ? i32x4.extract_lane(lanes, 0) != 0 : v128.any_true(lanes);
+}
+
+/**
+ * As callHandler, for an SSE instruction after which code counts on its destination (bits 0-2 of `clean`) and its source register
+ * (bits 3-5) to be free of denormals, or on DE to be up. Where neither is so, JUMP to the next instruction: the region is left.
+ */
+export function callFloatHandler(cpu: usize, op: usize, clean: u32): i32 {
+  const status = callHandler(cpu, op);
+  if (status != NEXT || !clean) return status;
+  const mxcsr = load<u32>(cpu, VCPU_MXCSR);
+  // In another mode facts are not made use of.
+  if ((mxcsr & 0xffc0) != 0x1f80 || mxcsr & DENORMAL) return NEXT;
+  if (!hasDenormal(xmmReg(cpu, op), clean & 7) && !hasDenormal(xmmRmReg(cpu, op), clean >> 3)) return NEXT;
+  store<u64>(cpu, load<u64>(cpu, VCPU_PAGE) + <u64>load<u16>(op, OP_OFFSET) + <u64>load<u8>(op, OP_LENGTH), VCPU_RIP);
+  return JUMP;
 }
 
 /** Replaces CF and OF, as rotates do. */

@@ -218,11 +218,33 @@ const SUBTRACTION: Readonly<Record<number, readonly [Pair, Pair]>> = {
 const RESULT: Readonly<Record<number, readonly [Pair, Pair]>> = { 2: [EQ, NE], 4: [LT_S, GE_S] };
 const LOGIC: Readonly<Record<number, readonly [Pair, Pair]>> = { ...RESULT, 3: [EQ, NE], 6: [LT_S, GE_S], 7: [LE_S, GT_S] };
 
+/** Bits of RFLAGS of which one must be set, by half of the condition code. */
+const EXPLICIT: Readonly<Record<number, number>> = { 0: 0x800, 1: 1, 2: 0x40, 3: 0x41, 4: 0x80, 5: 4 };
+
+function pushBits(e: Emitter, mask: number, inverted: boolean): void {
+  const { w } = e;
+  w.get(local.ccR);
+  w.emit(op.i32WrapI64);
+  w.i32(mask);
+  w.emit(op.i32And);
+  if (inverted) w.emit(op.i32Eqz);
+  else {
+    w.i32(0);
+    w.emit(op.i32Ne);
+  }
+}
+
 /** Pushes whether condition `code` (low four bits of the opcode) holds, as an i32 that is 0 or 1. */
 export function pushCondition(e: Emitter, code: number): void {
   const kind = e.state & KIND_MASK;
-  if (e.state & (SPECIAL | ROTATED) || kind === CC_EXPLICIT) {
+  if (e.state & (SPECIAL | ROTATED)) {
     fromCore(e, code);
+    return;
+  }
+  if (kind === CC_EXPLICIT) {
+    const mask = EXPLICIT[code >> 1];
+    if (mask === undefined) fromCore(e, code);
+    else pushBits(e, mask, (code & 1) !== 0);
     return;
   }
   const o = new Operands(e);

@@ -17,4 +17,5 @@ export interface TranslatorCore {
   replaceCarryOverflow: unknown;
   sameCodePage: unknown;
   signedHigh: unknown;
+  callFloatHandler: unknown;
 }

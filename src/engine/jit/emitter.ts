@@ -36,6 +36,7 @@ import {
   withoutRotate,
 } from './flags.ts';
 import { type Instruction, instructionPage } from './instruction.ts';
+import { Vectors } from './vectors.ts';
 import { service } from './wasm-module.ts';
 import { FunctionWriter, I32, I64, type Label, memoryOp, op } from './wasm-writer.ts';
 
@@ -76,6 +77,9 @@ export const LOCAL_DECLARATIONS: readonly (readonly [count: number, type: number
   [I32_LOCALS, I32],
 ];
 
+/** First local that is free for vector registers. */
+const VECTOR_LOCALS = 2 + I64_LOCALS + I32_LOCALS;
+
 /** An operand whose 64 bits can be pushed more than once; of 32-bit operands the upper half is arbitrary. */
 export type Value = { readonly local: number } | { readonly low: number; readonly high: number };
 
@@ -96,6 +100,9 @@ const TLB_INDEX_MASK = 1023 << 5;
 
 export class Emitter {
   readonly w = new FunctionWriter();
+  readonly vectors = new Vectors(this.w, VECTOR_LOCALS);
+  /** Places an operation where handlers can be given it; its address. */
+  placeOperation: (record: Uint8Array) => number = () => 1;
   /** Flag state at this point of the code. */
   state: FlagState = DEAD;
   /** Instructions of the block executed before the present one. */
@@ -108,6 +115,39 @@ export class Emitter {
   used = 0;
   /** The region's code lies in more than one page. */
   manyPages = false;
+
+  // ---- calls of handlers ----------------------------------------------------------------------------------------------
+
+  loadRegisters(mask: number): void {
+    for (let n = 0; n < 16; n++) {
+      if (!(mask & (1 << n))) continue;
+      this.w.get(local.cpu);
+      this.w.memory(memoryOp.i64Load, n * 8);
+      this.w.set(local.registers + n);
+    }
+  }
+
+  storeRegisters(mask: number): void {
+    for (let n = 0; n < 16; n++) {
+      if (!(mask & (1 << n))) continue;
+      this.w.get(local.cpu);
+      this.w.get(local.registers + n);
+      this.w.memory(memoryOp.i64Store, n * 8);
+    }
+  }
+
+  /** Pushes the parameters of a handler. */
+  pushOperation(i: Instruction): void {
+    const { w } = this;
+    const at = this.placeOperation(i.record);
+    if (this.manyPages) {
+      w.get(local.cpu);
+      this.pushPosition(instructionPage(i));
+      w.memory(memoryOp.i64Store, VCPU_PAGE);
+    }
+    w.get(local.cpu);
+    w.i32(at);
+  }
 
   // ---- registers -------------------------------------------------------------------------------------------------------
 

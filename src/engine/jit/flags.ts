@@ -5,7 +5,7 @@
  * in locals.
  */
 import { CC_ADC, CC_ADD, CC_DEC, CC_EXPLICIT, CC_IMUL, CC_INC, CC_LOGIC, CC_MUL, CC_SBB, CC_SHL, CC_SUB } from '../cpu/layout.ts';
-import { writesFlags } from './handlers.ts';
+import { isVectorRow, writesFlags } from './handlers.ts';
 import { type Instruction, inMemory } from './instruction.ts';
 import { successors } from './flow.ts';
 import type { Flow, FlowBlock } from './flow.ts';
@@ -62,6 +62,7 @@ export function flagUse(i: Instruction): Use {
   const memory = inMemory(i);
   if (i.treatment === 'handler') return use(true, false, true, true);
   if (i.treatment === 'vector') return use(false, false, writesFlags(i.row), true);
+  if (isVectorRow(i.row)) return use(false, writesFlags(i.row), writesFlags(i.row), true);
   switch (i.handler) {
     case 'aluEG':
     case 'aluGE':
@@ -109,6 +110,7 @@ export function stateAfter(i: Instruction, before: FlagState): FlagState {
   const narrow = i.size === 4 ? NARROW : 0;
   if (i.treatment === 'handler') return IN_MEMORY;
   if (i.treatment === 'vector') return writesFlags(i.row) ? IN_MEMORY : before;
+  if (isVectorRow(i.row)) return writesFlags(i.row) ? CC_EXPLICIT : before;
   switch (i.handler) {
     case 'aluEG':
     case 'aluGE':

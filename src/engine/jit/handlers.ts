@@ -41,3 +41,19 @@ export function vectorRegisterUse(instruction: Instruction): RegisterUse {
   });
   return { reads, writes };
 }
+
+/** XMM registers of an instruction, by number. */
+export function xmmUse(instruction: Instruction): RegisterUse {
+  let reads = 0;
+  let writes = 0;
+  const inMemory = (instruction.flags & OPF_MEMORY) !== 0;
+  instruction.row.operands.split(',').forEach((operand, n) => {
+    const letter = operand.trim().charAt(0);
+    const bit = letter === 'V' ? 1 << instruction.reg : (letter === 'W' || letter === 'U') && !inMemory ? 1 << instruction.rm : 0;
+    reads |= bit;
+    if (n === 0) writes |= bit;
+  });
+  // The variable blends take their mask from XMM0.
+  if (/^(pblendv|blendv)/.test(instruction.row.mnemonic)) reads |= 1;
+  return { reads, writes };
+}

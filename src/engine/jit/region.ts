@@ -8,6 +8,7 @@
 import { PAGE_BYTES, VCPU_STEP_BLOCK } from '../cpu/layout.ts';
 import type { TranslatorCore } from './core.ts';
 import { type Instruction, branchPosition, nextPosition, readInstruction } from './instruction.ts';
+import { treatmentOf } from './treatment.ts';
 
 /** Pending return addresses of followed calls, innermost first. */
 export interface Context {
@@ -123,7 +124,9 @@ export class RegionBuilder {
       const bits = this.core.decodeForRegion(this.cpu, host, scratch);
       if (bits !== 0) {
         const operations = (bits >> DECODED_ENDS_SHIFT) & 3;
-        instruction = readInstruction(this.view, scratch + (operations - 1) * 32, position, bits & 0xff, operations);
+        const fields = readInstruction(this.view, scratch + (operations - 1) * 32, position, bits & 0xff);
+        // What the decoder had to make two operations of is left to the interpreter.
+        instruction = { ...fields, treatment: operations === 1 ? treatmentOf(fields) : 'stop' };
       }
     }
     this.decoded.set(position, instruction);

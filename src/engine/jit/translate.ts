@@ -6,14 +6,17 @@
 import { JUMP, REDO, VCPU_BUDGET, VCPU_CODE_EPOCH, VCPU_PAGE, VCPU_REQUEST, VCPU_RIP, VCPU_TLB } from '../cpu/layout.ts';
 import { pushCondition } from './conditions.ts';
 import { emitCall, emitIndirect, emitReturn } from './emit-control.ts';
-import { integerEmitters } from './emit-integer.ts';
+import { type EmitInstruction, integerEmitters } from './emit-integer.ts';
 import { shiftEmitters } from './emit-shift.ts';
+import { vectorEmitters } from './emit-sse.ts';
 import { Emitter, LOCAL_DECLARATIONS, local } from './emitter.ts';
 import { type BlockFlags, DEAD, DYNAMIC, IN_MEMORY, analyseFlags, flagUse, stateBehind } from './flags.ts';
 import { type Flow, type FlowBlock, analyseFlow, dominates } from './flow.ts';
-import { vectorRegisterUse } from './handlers.ts';
-import { type Instruction, instructionPage } from './instruction.ts';
+import { isVectorRow, vectorRegisterUse, xmmUse } from './handlers.ts';
+import type { Instruction } from './instruction.ts';
 import type { Block, CodePage, Region, Target } from './region.ts';
+import { analyseVectors } from './vector-flow.ts';
+import { type Facts, NO_FACTS } from './vectors.ts';
 import { service } from './wasm-module.ts';
 import { ByteWriter, type Label, memoryOp, op } from './wasm-writer.ts';
 
@@ -33,10 +36,17 @@ export class RegionTranslator {
   private readonly e = new Emitter();
   private flow: Flow = { blocks: [], of: new Map() };
   private flags: ReadonlyMap<Block, BlockFlags> = new Map();
+  private facts: ReadonlyMap<Block, Facts> = new Map();
   private readonly loops = new Map<Block, Label>();
   private readonly joins = new Map<Block, Label>();
 
-  constructor(private readonly placeOperation: PlaceOperation) {}
+  constructor(placeOperation: PlaceOperation) {
+    this.e.placeOperation = (record) => {
+      const at = placeOperation(record);
+      if (at === 0) throw new ArenaFull();
+      return at;
+    };
+  }
 
   /** Throws ArenaFull when the arena has no room for an operation. */
   translate(region: Region): Translation {
@@ -49,7 +59,7 @@ export class RegionTranslator {
     e.state = DEAD;
     e.retired = 0;
     e.manyPages = region.pages.length > 1;
-    findRegisters(e, region);
+    this.facts = findRegisters(e, region, this.flow);
     this.prologue(region);
     e.rawExit = e.w.block();
     e.epilogue = e.w.block();
@@ -63,6 +73,7 @@ export class RegionTranslator {
     e.w.end();
     this.epilogue();
     e.w.end();
+    e.vectors.store(e.vectors.written);
     e.w.get(local.cpu);
     e.w.get(local.budget);
     e.w.memory(memoryOp.i32Store, VCPU_BUDGET);
@@ -73,8 +84,9 @@ export class RegionTranslator {
 
   private body(): Uint8Array {
     const out = new ByteWriter();
-    out.u32(LOCAL_DECLARATIONS.length);
-    for (const [count, type] of LOCAL_DECLARATIONS) {
+    const locals = [...LOCAL_DECLARATIONS, ...this.e.vectors.declarations];
+    out.u32(locals.length);
+    for (const [count, type] of locals) {
       out.u32(count);
       out.u8(type);
     }
@@ -84,30 +96,11 @@ export class RegionTranslator {
 
   // ---- around the code -------------------------------------------------------------------------------------------------
 
-  private loadRegisters(mask: number): void {
-    const { w } = this.e;
-    for (let n = 0; n < 16; n++) {
-      if (!(mask & (1 << n))) continue;
-      w.get(local.cpu);
-      w.memory(memoryOp.i64Load, n * 8);
-      w.set(local.registers + n);
-    }
-  }
-
-  private storeRegisters(mask: number): void {
-    const { w } = this.e;
-    for (let n = 0; n < 16; n++) {
-      if (!(mask & (1 << n))) continue;
-      w.get(local.cpu);
-      w.get(local.registers + n);
-      w.memory(memoryOp.i64Store, n * 8);
-    }
-  }
-
   private prologue(region: Region): void {
     const { e } = this;
     const { w } = e;
-    this.loadRegisters(e.used);
+    e.loadRegisters(e.used);
+    e.vectors.prepare();
     w.get(local.cpu);
     w.memory(memoryOp.i64Load, VCPU_PAGE);
     w.set(local.page);
@@ -146,7 +139,7 @@ export class RegionTranslator {
   private epilogue(): void {
     const { e } = this;
     const { w } = e;
-    this.storeRegisters(e.written);
+    e.storeRegisters(e.written);
     e.unpackExit();
     w.get(local.cpu);
     w.get(local.rip);
@@ -188,6 +181,7 @@ export class RegionTranslator {
     if (flags === undefined) return;
     e.state = flags.entry;
     e.retired = 0;
+    e.vectors.assume(this.facts.get(block) ?? NO_FACTS);
     const last = block.instructions.length - 1;
     for (let n = 0; n <= last; n++) {
       const instruction = block.instructions[n];
@@ -213,7 +207,7 @@ export class RegionTranslator {
 
   private instruction(i: Instruction, needed: boolean): void {
     if (i.treatment === 'native') {
-      const emit = integerEmitters[i.handler] ?? shiftEmitters[i.handler];
+      const emit = emitterOf(i);
       if (emit === undefined) throw new Error(`no emitter for ${i.handler}`);
       emit(this.e, i, needed);
     } else if (i.treatment === 'vector') this.callVectorHandler(i);
@@ -325,21 +319,6 @@ export class RegionTranslator {
 
   // ---- handlers --------------------------------------------------------------------------------------------------------
 
-  private pushCall(i: Instruction): void {
-    const { e } = this;
-    const { w } = e;
-    const at = this.placeOperation(i.record);
-    if (at === 0) throw new ArenaFull();
-    if (e.manyPages) {
-      w.get(local.cpu);
-      e.pushPosition(instructionPage(i));
-      w.memory(memoryOp.i64Store, VCPU_PAGE);
-    }
-    w.get(local.cpu);
-    w.i32(at);
-    w.call(service.callHandler);
-  }
-
   /** Leaves, with the state behind the instruction, if code was dropped. */
   private leaveIfDropped(i: Instruction): void {
     const { e } = this;
@@ -360,10 +339,19 @@ export class RegionTranslator {
   private callHandler(i: Instruction): void {
     const { e } = this;
     const { w } = e;
+    const touchesVectors = isVectorRow(i.row);
     e.flagsToMemory();
-    this.storeRegisters(e.written);
-    this.pushCall(i);
-    w.tee(local.status);
+    e.storeRegisters(e.written);
+    if (touchesVectors) e.vectors.store(e.vectors.written);
+    e.pushOperation(i);
+    w.call(service.callHandler);
+    w.set(local.status);
+    if (touchesVectors) {
+      e.vectors.load(e.vectors.used);
+      e.vectors.refresh();
+      e.vectors.forgetAll();
+    }
+    w.get(local.status);
     w.if();
     // The core has set RIP. An instruction that jumped counts as retired.
     const { retired } = e;
@@ -375,7 +363,7 @@ export class RegionTranslator {
     w.set(local.budget);
     w.br(e.rawExit);
     w.end();
-    this.loadRegisters(e.used);
+    e.loadRegisters(e.used);
     e.state = IN_MEMORY;
     this.leaveIfDropped(i);
   }
@@ -385,8 +373,11 @@ export class RegionTranslator {
     const { e } = this;
     const { w } = e;
     const { reads, writes } = vectorRegisterUse(i);
-    this.storeRegisters(reads & e.written);
-    this.pushCall(i);
+    const xmm = xmmUse(i);
+    e.storeRegisters(reads & e.written);
+    e.vectors.store(xmm.reads & e.vectors.written);
+    e.pushOperation(i);
+    w.call(service.callHandler);
     w.tee(local.status);
     w.if();
     w.get(local.cpu);
@@ -394,39 +385,53 @@ export class RegionTranslator {
     w.set(local.rip);
     e.exitWithStatus();
     w.end();
-    this.loadRegisters(writes);
+    e.loadRegisters(writes);
+    e.vectors.load(xmm.writes & e.vectors.used);
+    for (let n = 0; n < 16; n++) if (xmm.writes & (1 << n)) e.vectors.forget(n);
+    if (i.handler === 'ldmxcsr') {
+      e.vectors.refresh();
+      e.vectors.forgetAll();
+    }
     if (flagUse(i).changes) e.state = IN_MEMORY;
     if (i.flags & 1) this.leaveIfDropped(i);
   }
 }
 
-/** Which general registers the region writes, and which it uses. */
-function findRegisters(e: Emitter, region: Region): void {
-  e.written = 0;
-  e.used = 0;
+/** Which registers the region writes and which it uses, and the facts about vector registers at each block. */
+function findRegisters(e: Emitter, region: Region, flow: Flow): ReadonlyMap<Block, Facts> {
   let all = false;
-  for (const block of region.blocks) {
-    for (const i of block.instructions) {
-      if (i.treatment === 'handler') all = true;
-    }
-  }
   const probe = new Emitter();
   probe.state = IN_MEMORY;
   for (const block of region.blocks) {
-    for (const i of block.instructions) probeRegisters(probe, i);
+    for (const i of block.instructions) {
+      if (i.treatment === 'handler') all = true;
+      // With no facts every check is made that could be.
+      probe.vectors.assume(NO_FACTS);
+      probeRegisters(probe, i);
+    }
   }
   e.used = all ? ALL_REGISTERS : probe.used;
   e.written = all ? ALL_REGISTERS : probe.written;
+  e.vectors.restart();
+  e.vectors.adopt(probe.vectors);
+  return analyseVectors(flow, probe, probeRegisters);
 }
 
-/** Notes the registers that an instruction uses by emitting it into nowhere. */
+const emitterOf = (i: Instruction): EmitInstruction | undefined =>
+  integerEmitters[i.handler] ?? shiftEmitters[i.handler] ?? vectorEmitters[i.handler];
+
+/** Notes the registers that an instruction uses, and the facts it leaves, by emitting it into nowhere. */
 function probeRegisters(probe: Emitter, i: Instruction): void {
   probe.w.restart();
   probe.epilogue = probe.w.block();
+  if (i.treatment === 'handler' && isVectorRow(i.row)) probe.vectors.forgetAll();
   if (i.treatment === 'vector') {
     const { reads, writes } = vectorRegisterUse(i);
     probe.used |= reads | writes;
     probe.written |= writes;
+    const xmm = xmmUse(i);
+    for (let n = 0; n < 16; n++) if (xmm.writes & (1 << n)) probe.vectors.forget(n);
+    if (i.handler === 'ldmxcsr') probe.vectors.forgetAll();
     return;
   }
   if (i.treatment !== 'native') return;
@@ -442,6 +447,6 @@ function probeRegisters(probe: Emitter, i: Instruction): void {
       emitIndirect(probe, i);
       return;
     default:
-      (integerEmitters[i.handler] ?? shiftEmitters[i.handler])?.(probe, i, true);
+      emitterOf(i)?.(probe, i, true);
   }
 }

@@ -12,6 +12,7 @@ export const SERVICES = [
   'replaceCarryOverflow',
   'sameCodePage',
   'signedHigh',
+  'callFloatHandler',
 ] as const satisfies readonly (keyof TranslatorCore)[];
 export type Service = (typeof SERVICES)[number];
 
@@ -23,6 +24,7 @@ const TYPES: readonly (readonly [parameters: readonly number[], results: readonl
   [[I32], [I32]],
   [[I32, I32], []],
   [[I64, I64], [I64]],
+  [[I32, I32, I32], [I32]],
 ];
 const REGION_TYPE = 0;
 const SERVICE_TYPES: Readonly<Record<Service, number>> = {
@@ -34,6 +36,7 @@ const SERVICE_TYPES: Readonly<Record<Service, number>> = {
   replaceCarryOverflow: 3,
   sameCodePage: 1,
   signedHigh: 4,
+  callFloatHandler: 5,
 };
 
 /** Pages that the memory import allows at most; a domain's memory has no more. */

@@ -2,8 +2,12 @@
  * Writes the body of a WebAssembly function straight into a growing byte array, with labels instead of relative depths.
  * @see WebAssembly Core Specification 3.0, 5.4 "Instructions"
  */
+import { simd } from './wasm-simd.ts';
+
 export const I32 = 0x7f;
 export const I64 = 0x7e;
+export const F32 = 0x7d;
+export const F64 = 0x7c;
 export const V128 = 0x7b;
 
 /** Opcodes that have no operand but those on the stack. */
@@ -36,6 +40,16 @@ export const op = {
   i64LeU: 0x58,
   i64GeS: 0x59,
   i64GeU: 0x5a,
+  f32Eq: 0x5b,
+  f32Lt: 0x5d,
+  f32Gt: 0x5e,
+  f32Le: 0x5f,
+  f32Ge: 0x60,
+  f64Eq: 0x61,
+  f64Lt: 0x63,
+  f64Gt: 0x64,
+  f64Le: 0x65,
+  f64Ge: 0x66,
   i32Popcnt: 0x69,
   i32Add: 0x6a,
   i32Sub: 0x6b,
@@ -66,9 +80,37 @@ export const op = {
   i64ShrU: 0x88,
   i64Rotl: 0x89,
   i64Rotr: 0x8a,
+  f32Abs: 0x8b,
+  f32Ceil: 0x8d,
+  f32Floor: 0x8e,
+  f32Trunc: 0x8f,
+  f32Nearest: 0x90,
+  f32Sqrt: 0x91,
+  f32Add: 0x92,
+  f32Sub: 0x93,
+  f32Mul: 0x94,
+  f32Div: 0x95,
+  f64Abs: 0x99,
+  f64Ceil: 0x9b,
+  f64Floor: 0x9c,
+  f64Trunc: 0x9d,
+  f64Nearest: 0x9e,
+  f64Sqrt: 0x9f,
+  f64Add: 0xa0,
+  f64Sub: 0xa1,
+  f64Mul: 0xa2,
+  f64Div: 0xa3,
   i32WrapI64: 0xa7,
   i64ExtendI32S: 0xac,
   i64ExtendI32U: 0xad,
+  f32ConvertI32S: 0xb2,
+  f32ConvertI64S: 0xb4,
+  f32DemoteF64: 0xb6,
+  f64ConvertI32S: 0xb7,
+  f64ConvertI64S: 0xb9,
+  f64PromoteF32: 0xbb,
+  i32ReinterpretF32: 0xbc,
+  i64ReinterpretF64: 0xbd,
   i64Extend8S: 0xc2,
   i64Extend16S: 0xc3,
   i64Extend32S: 0xc4,
@@ -89,7 +131,12 @@ export const memoryOp = {
   i64Store8: 0x3c,
   i64Store16: 0x3d,
   i64Store32: 0x3e,
+  f32Load: 0x2a,
+  f64Load: 0x2b,
 } as const;
+
+/** Opcodes behind the prefix 0xfc. */
+export const extended = { truncateF64ToI32: 2, truncateF64ToI64: 6, memoryCopy: 10, memoryFill: 11 } as const;
 
 /** A block, loop or if that is open: its absolute nesting depth. */
 export type Label = number;
@@ -264,5 +311,64 @@ export class FunctionWriter extends ByteWriter {
   atomicLoad32(offset: number): void {
     this.emit(0xfe, 0x10, 2);
     this.u32(offset);
+  }
+
+  extended(opcode: number): void {
+    this.u8(0xfc);
+    this.u32(opcode);
+  }
+
+  f64(value: number): void {
+    this.u8(0x44);
+    const bytes = new Uint8Array(new Float64Array([value]).buffer);
+    for (const byte of bytes) this.u8(byte);
+  }
+
+  f32(value: number): void {
+    this.u8(0x43);
+    const bytes = new Uint8Array(new Float32Array([value]).buffer);
+    for (const byte of bytes) this.u8(byte);
+  }
+
+  // ---- vectors: opcodes of wasm-simd.ts --------------------------------------------------------------------------------
+
+  vector(...opcodes: number[]): void {
+    for (const opcode of opcodes) {
+      this.u8(0xfd);
+      this.u32(opcode);
+    }
+  }
+
+  vectorLane(opcode: number, lane: number): void {
+    this.vector(opcode);
+    this.u8(lane);
+  }
+
+  vectorMemory(opcode: number, offset: number): void {
+    this.vector(opcode);
+    this.u8(0);
+    this.u32(offset);
+  }
+
+  /** A store of one lane. */
+  vectorMemoryLane(opcode: number, lane: number): void {
+    this.vectorMemory(opcode, 0);
+    this.u8(lane);
+  }
+
+  /** Sixteen bytes out of the two vectors on the stack, by number. */
+  shuffle(bytes: readonly number[]): void {
+    this.vector(simd.shuffle);
+    for (const byte of bytes) this.u8(byte);
+  }
+
+  /** select of two vectors. */
+  selectVector(): void {
+    this.emit(0x1c, 1, V128);
+  }
+
+  vectorZero(): void {
+    this.vector(simd.const);
+    for (let n = 0; n < 16; n++) this.u8(0);
   }
 }

@@ -31,13 +31,14 @@ export class ProgramMachine {
     }
     this.data = Array.from({ length: PROGRAM_DATA_PAGES }, (_, page) => fixture.map(PROGRAM_DATA + BigInt(page * 4096)));
     this.data.forEach((at, page) => {
-      for (let n = 0; n < 4096; n++) fixture.bytes[at + n] = (n * 37 + page * 11) & 0xff;
+      fixture.bytes.set(program.data.subarray(page * 4096, (page + 1) * 4096), at);
     });
     this.data.push(fixture.map(PROGRAM_STACK));
     const state = newState();
     program.registers.forEach((value, n) => {
       state.gpr[n] = value;
     });
+    state.fx.set(program.fx);
     state.rip = program.start;
     fixture.setState(state);
   }

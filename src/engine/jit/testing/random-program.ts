@@ -4,6 +4,8 @@
  * are to leave the same.
  */
 import { HLT } from '../../cpu/testing/address-map.ts';
+import { newState } from '../../cpu/testing/machine-state.ts';
+import { randomVectorData, randomVectorState, vectorInstruction } from './random-vector.ts';
 
 export const PROGRAM_CODE = 0x400000n;
 export const PROGRAM_PAGES = 4;
@@ -20,9 +22,12 @@ export interface RandomProgram {
   readonly registers: readonly bigint[];
   /** Address of the first instruction. */
   readonly start: bigint;
+  /** x87 and vector state as FXSAVE writes it. */
+  readonly fx: Uint8Array;
+  readonly data: Uint8Array;
 }
 
-type Chooser = (below: number) => number;
+export type Chooser = (below: number) => number;
 
 /** A generator of numbers below a bound: xorshift. */
 export function chooser(seed: number): Chooser {
@@ -100,6 +105,10 @@ function straight(w: Writer, choose: Chooser): void {
   const b = w.register();
   const wide = choose(2) === 0;
   const place = (): number => (choose(8) === 0 ? 4096 - choose(8) : choose(DATA_BYTES - 16));
+  if (choose(3) === 0) {
+    vectorInstruction(w, choose, place);
+    return;
+  }
   switch (choose(32)) {
     case 0:
     case 1:
@@ -251,8 +260,14 @@ export function randomProgram(seed: number): RandomProgram {
   );
   registers[4] = PROGRAM_STACK + 2048n;
   registers[DATA_BASE] = PROGRAM_DATA;
+  const { fx } = newState();
+  randomVectorState(choose, fx);
+  const data = Uint8Array.from({ length: DATA_BYTES }, (_, n) => (n * 37 + (n >> 12) * 11) & 0xff);
+  randomVectorData(choose, data);
   return {
     pages,
+    fx,
+    data,
     start: PROGRAM_CODE + BigInt(functions.at(-1) ?? 0),
     registers: registers.map((value) => BigInt.asUintN(64, value)),
   };
