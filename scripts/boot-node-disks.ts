@@ -55,6 +55,7 @@ export function attachDisks(
       const [, mebibytes] = /^volume:(\d+)$/.exec(params) ?? [];
       return mebibytes === undefined ? openFile(params, mode === 'r') : openVolume(Number(mebibytes));
     },
+    schedule: (task) => setImmediate(task),
     log,
   });
   for (const specification of specifications) {

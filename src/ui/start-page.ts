@@ -1,5 +1,5 @@
 /** Puts the page together around a dom0: script API, terminals, domains, keyboard. */
-import type { Dom0 } from '../workers/protocol.ts';
+import type { Dom0, MachineStorage } from '../workers/protocol.ts';
 import { showBanner } from './boot/banner.ts';
 import { powerOn, showFailure } from './boot/power-on.ts';
 import { MachinePanel } from './domains/machine-panel.ts';
@@ -18,11 +18,17 @@ import { SearchBar } from './terminal/search-bar.ts';
 import { Tabs } from './terminal/tabs.ts';
 import { TerminalView, type TerminalViewOptions } from './terminal/terminal-view.ts';
 
+export interface StartedDom0 {
+  readonly dom0: Dom0;
+  /** Ends domain 0 and every thread of its machine at once. */
+  terminate(): void;
+}
+
 /**
  * @param startDom0 makes the connection; called once the browser is known to be able to run it. Its argument is to be called when
  * domain 0 cannot run or has died.
  */
-export function startPage(startDom0: (onFailure: (reason: string) => void) => Dom0): void {
+export function startPage(startDom0: (onFailure: (reason: string) => void) => StartedDom0): void {
   const parameters = new URLSearchParams(location.search);
   const place = byId('power-on');
   let give: (dom0: Dom0) => void = () => undefined;
@@ -35,12 +41,18 @@ export function startPage(startDom0: (onFailure: (reason: string) => void) => Do
   );
 
   const run = async (): Promise<void> => {
-    const storage = await powerOn(place, parameters);
-    const dom0 = startDom0((reason) => {
+    let end: () => void = () => undefined;
+    const fail = (reason: string): void => {
       clearProgress();
       showFailure(place, reason);
       refuse(new Error(reason));
+    };
+    const storage = await powerOn(place, parameters, () => {
+      end();
+      fail('Another tab has taken the machine over.');
     });
+    const { dom0, terminate } = startDom0(fail);
+    end = terminate;
     await runMachine(dom0, storage, sizeFrom(parameters), () => {
       give(dom0);
     });
@@ -53,7 +65,7 @@ export function startPage(startDom0: (onFailure: (reason: string) => void) => Do
 
 async function runMachine(
   dom0: Dom0,
-  storage: 'indexeddb' | 'memory',
+  storage: MachineStorage,
   fixedSize: TerminalViewOptions['fixedSize'],
   onReady: () => void,
 ): Promise<void> {

@@ -40,12 +40,22 @@ export interface TerminalSink {
   ended(reason: string): void;
 }
 
+export const DEFAULT_MACHINE = 'webxen';
+
+/** Whose files and disks they are, and where the browser keeps them. */
+export interface MachineStorage {
+  /** The machine's name: letters, digits, `-` and `_`. */
+  readonly machine: string;
+  /** `memory`: gone when the tab is closed. `opfs`: disks in the origin's private files, the rest in the database. */
+  readonly kind: 'indexeddb' | 'opfs' | 'memory';
+}
+
 export interface Dom0 {
   /**
    * Powers the machine on; resolves when the shell takes commands. onProgress is called as long as the machine runs: for its
    * start and later for each long task, such as fetching a kernel; a task is over when its fraction is 1.
    */
-  boot(options: { storage: 'indexeddb' | 'memory' }, onProgress: (progress: Progress) => void): Promise<void>;
+  boot(options: { storage: MachineStorage }, onProgress: (progress: Progress) => void): Promise<void>;
   exec(command: string, options?: { stdin?: string; timeoutMs?: number }): Promise<ExecResult>;
   readFile(path: string): Promise<Uint8Array>;
   writeFile(path: string, bytes: Uint8Array): Promise<void>;

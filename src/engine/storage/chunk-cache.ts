@@ -1,6 +1,7 @@
 /**
  * Chunks read or written lately, by number. A chunk never changes under its number, so entries need no invalidation, are
- * shared by all volumes, and must not be written to.
+ * shared by all volumes, and must not be written to. The buffer of a chunk that leaves the cache is used again: who looks one up
+ * is done with it before anything else runs, or looks it up again.
  */
 import { CHUNK_BYTES } from './chunk-store.ts';
 
@@ -8,28 +9,50 @@ export class ChunkCache {
   /** In order of use, the oldest first. */
   private readonly chunks = new Map<number, Uint8Array>();
   private readonly limit: number;
+  private readonly spare: Uint8Array[] = [];
+  private latest = 0;
 
-  constructor(limitBytes: number) {
+  /** @param spareChunks buffers kept for `buffer` */
+  constructor(
+    limitBytes: number,
+    private readonly spareChunks = 0,
+  ) {
     this.limit = Math.max(1, Math.floor(limitBytes / CHUNK_BYTES));
   }
 
   get(number: number): Uint8Array | undefined {
     const bytes = this.chunks.get(number);
-    if (bytes === undefined) return undefined;
+    if (bytes === undefined || number === this.latest) return bytes;
+    this.latest = number;
     this.chunks.delete(number);
     this.chunks.set(number, bytes);
     return bytes;
   }
 
   put(number: number, bytes: Uint8Array): void {
+    this.latest = number;
     this.chunks.delete(number);
     this.chunks.set(number, bytes);
     if (this.chunks.size <= this.limit) return;
     const [oldest] = this.chunks.keys();
-    if (oldest !== undefined) this.chunks.delete(oldest);
+    if (oldest !== undefined) this.remove(oldest);
   }
 
   remove(number: number): void {
+    const bytes = this.chunks.get(number);
+    if (bytes === undefined) return;
     this.chunks.delete(number);
+    this.release(bytes);
+  }
+
+  /** A buffer for a chunk, with anything in it: memory that is new costs more than a copy does. */
+  buffer(): Uint8Array {
+    return this.spare.pop() ?? new Uint8Array(CHUNK_BYTES);
+  }
+
+  /** The buffer of a chunk that nobody uses any more. */
+  release(bytes: Uint8Array): void {
+    const whole = bytes.length === CHUNK_BYTES && bytes.buffer.byteLength === CHUNK_BYTES;
+    if (whole && this.spare.length < this.spareChunks) this.spare.push(bytes);
   }
 }

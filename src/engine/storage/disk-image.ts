@@ -19,6 +19,13 @@ export interface DiskImage {
   read(sector: number, into: Uint8Array): Promise<void>;
   /** `from` is a whole number of sectors, is left alone by the caller until this resolves, and may lie in shared memory. */
   write(sector: number, from: Uint8Array): Promise<void>;
+  /**
+   * What lies in memory, without waiting: fills the pieces one behind the other, each a whole number of sectors, and returns true;
+   * or does nothing and returns false. RangeError as of `read`.
+   */
+  readNow?(sector: number, pieces: readonly Uint8Array[]): boolean;
+  /** As `write`, of the pieces one behind the other, if that needs no waiting; else false, and nothing is done. */
+  writeNow?(sector: number, pieces: readonly Uint8Array[]): boolean;
   /** Resolves when every write that had resolved before the call is durable. */
   flush(): Promise<void>;
   /** The contents are not needed any more: what lies in whole granules reads as zeros afterwards, the rest is unchanged. */

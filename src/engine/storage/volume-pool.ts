@@ -39,6 +39,9 @@ export interface VolumePoolOptions {
   readonly log?: (line: string) => void;
 }
 
+/** What writers see when the store has no room: an error, or nothing until there is some again. */
+export type WhenFull = 'error' | 'pause';
+
 export interface PoolUse {
   /** Chunks in the store. */
   readonly chunks: number;
@@ -76,6 +79,9 @@ export class VolumePool {
   private readonly dirtyLimit: number;
   private readonly host: VolumeHost;
   private foreign = new Map<string, Uint8Array>();
+  whenFull: WhenFull = 'error';
+  /** Commits that wait for room. */
+  private waiting: (() => void)[] = [];
   /** Chunks stored by commits that did not come to their end. */
   private abandoned: number[] = [];
   private nextNumber = 1;
@@ -88,9 +94,9 @@ export class VolumePool {
     private readonly options: VolumePoolOptions,
   ) {
     // A fetch must fit, or what it brought would be gone before it is looked at.
-    this.cache = new ChunkCache(Math.max(options.cacheBytes ?? CACHE_BYTES, READ_AHEAD_CHUNKS * CHUNK_BYTES));
-    this.loader = new ChunkLoader(store, this.cache);
     this.dirtyLimit = Math.max(2, Math.floor((options.dirtyLimitBytes ?? DIRTY_LIMIT_BYTES) / CHUNK_BYTES));
+    this.cache = new ChunkCache(Math.max(options.cacheBytes ?? CACHE_BYTES, READ_AHEAD_CHUNKS * CHUNK_BYTES), this.dirtyLimit);
+    this.loader = new ChunkLoader(store, this.cache);
     this.host = {
       committed: (volume, index) => this.maps.entry(this.entry(volume).pages, index, volume.name).number,
       cached: (number) => this.cache.get(number),
@@ -99,7 +105,12 @@ export class VolumePool {
           const entry = this.ofVolume.get(volume);
           return entry === undefined ? undefined : this.maps.entry(entry.pages, index, volume.name);
         }),
-      admit: (volume, chunks) => this.admit(volume, chunks),
+      hasRoom: (volume, chunks) => this.hasRoom(volume, chunks),
+      makeRoom: () => this.flush(),
+      buffer: () => this.cache.buffer(),
+      release: (bytes) => {
+        this.cache.release(bytes);
+      },
       dirtied: (_volume, change) => {
         this.dirtyChunks += change;
       },
@@ -201,7 +212,19 @@ export class VolumePool {
     await Promise.all([...this.entries.values()].map(({ volume }) => this.flushVolume(volume)));
   }
 
+  /** Writers wait for room in the store. */
+  get isPaused(): boolean {
+    return this.waiting.length > 0;
+  }
+
+  /** Tries again what waits for room. */
+  retry(): void {
+    for (const resume of this.waiting.splice(0)) resume();
+  }
+
   async close(): Promise<void> {
+    this.whenFull = 'error';
+    this.retry();
     await this.flush();
     this.closed = true;
     await this.exclusive(() => this.store.close());
@@ -288,31 +311,45 @@ export class VolumePool {
 
   // Writing
 
-  private admit(volume: Volume, chunks: number): Promise<void> | undefined {
+  /** From half of the limit on, writing behind begins. */
+  private hasRoom(volume: Volume, chunks: number): boolean {
     const after = this.dirtyChunks + chunks;
-    if (after <= this.dirtyLimit / 2) return undefined;
-    if (after <= this.dirtyLimit) {
-      if (this.entry(volume).queued === undefined && volume.isDirty) {
-        this.flushVolume(volume).catch((error: unknown) => {
-          this.options.log?.(`volumes: ${volume.name} cannot be written behind: ${String(error)}`);
-        });
-      }
-      return undefined;
+    if (after <= this.dirtyLimit / 2) return true;
+    if (after > this.dirtyLimit) return false;
+    if (this.entry(volume).queued === undefined && volume.isDirty && !this.isPaused) {
+      this.flushVolume(volume).catch((error: unknown) => {
+        this.options.log?.(`volumes: ${volume.name} cannot be written behind: ${String(error)}`);
+      });
     }
-    return this.flush();
+    return true;
   }
 
   private flushVolume(volume: Volume): Promise<void> {
     const entry = this.entry(volume);
     if (entry.queued !== undefined) return entry.queued;
     if (!volume.isDirty && !entry.recordDue) return Promise.resolve();
-    const queued = this.exclusive(() => {
-      entry.queued = undefined;
-      // It may have been removed while this waited.
-      return this.ofVolume.has(volume) ? this.storeChange([entry]) : Promise.resolve();
-    });
+    const queued = this.storeWithRoom(entry);
     entry.queued = queued;
     return queued;
+  }
+
+  /** Commits a volume in its turn; when there is no room, again and again, if writers shall wait for it. */
+  private async storeWithRoom(entry: Entry): Promise<void> {
+    for (;;) {
+      try {
+        await this.exclusive(() => {
+          entry.queued = undefined;
+          // It may have been removed while this waited.
+          return this.ofVolume.has(entry.volume) ? this.storeChange([entry]) : Promise.resolve();
+        });
+        return;
+      } catch (error) {
+        const waits = error instanceof StorageError && error.code === 'ENOSPC' && this.whenFull === 'pause' && !this.closed;
+        if (!waits) throw error;
+        if (!this.isPaused) this.options.log?.(`volumes: ${error.message}; writers wait until there is`);
+        await new Promise<void>((resume) => this.waiting.push(resume));
+      }
+    }
   }
 
   private resizeVolume(volume: Volume, sizeBytes: number): Promise<void> {
@@ -388,6 +425,7 @@ export class VolumePool {
       entry.pages = pages;
     }
     for (const entry of removed) this.forget(entry);
+    if (removed.length > 0) this.retry();
     for (const [number, bytes] of fresh) this.cache.put(number, bytes);
     for (const { volume } of kept) {
       volume.thaw(true);

@@ -21,8 +21,13 @@ export interface VolumeHost {
   cached(number: number): Uint8Array | undefined;
   /** Brings the committed chunks at these places into the cache; the first must come, the others may fail. EIO. */
   fetch(volume: Volume, indexes: readonly number[]): Promise<void>;
-  /** Called before dirty chunks are added; rejects when they have no room and cannot be committed. */
-  admit(volume: Volume, chunks: number): Promise<void> | undefined;
+  /** Whether so many dirty chunks can be added. */
+  hasRoom(volume: Volume, chunks: number): boolean;
+  /** Commits what is dirty; rejects when that cannot be. */
+  makeRoom(): Promise<void>;
+  /** A chunk's buffer with anything in it, and one that is not used any more. */
+  buffer(): Uint8Array;
+  release(bytes: Uint8Array): void;
   /** The number of dirty chunks changed. */
   dirtied(volume: Volume, change: number): void;
   flush(volume: Volume): Promise<void>;
@@ -66,8 +71,11 @@ export class Volume implements DiskImage {
       const start = at % CHUNK_BYTES;
       const length = Math.min(into.length - done, CHUNK_BYTES - start);
       let bytes = this.present(index);
-      if (bytes === undefined) bytes = await this.load(index, at + into.length - done - start);
-      else this.lastRead = index;
+      if (bytes !== undefined) this.lastRead = index;
+      while (bytes === undefined) {
+        await this.load(index, at + into.length - done - start);
+        bytes = this.present(index);
+      }
       into.set(bytes.subarray(start, start + length), done);
       done += length;
     }
@@ -76,9 +84,60 @@ export class Volume implements DiskImage {
   async write(sector: number, from: Uint8Array): Promise<void> {
     this.checkRange(sector, from.length);
     this.checkWritable();
-    const room = this.host.admit(this, Math.ceil(from.length / CHUNK_BYTES) + 1);
-    if (room !== undefined) await room;
+    if (!this.host.hasRoom(this, chunksOf(from.length))) await this.host.makeRoom();
     await this.change(sector, from);
+  }
+
+  readNow(sector: number, pieces: readonly Uint8Array[]): boolean {
+    const bytes = lengthOf(pieces);
+    this.checkRange(sector, bytes);
+    const first = sector * SECTOR_BYTES;
+    const last = Math.floor((first + bytes - 1) / CHUNK_BYTES);
+    for (let index = Math.floor(first / CHUNK_BYTES); index <= last; index += 1) {
+      if (this.present(index) === undefined) return false;
+    }
+    this.lastRead = last;
+    let at = first;
+    for (const piece of pieces) {
+      for (let done = 0; done < piece.length;) {
+        const start = at % CHUNK_BYTES;
+        const length = Math.min(piece.length - done, CHUNK_BYTES - start);
+        const chunk = this.present(Math.floor(at / CHUNK_BYTES)) ?? ZEROS;
+        piece.set(chunk.subarray(start, start + length), done);
+        done += length;
+        at += length;
+      }
+    }
+    return true;
+  }
+
+  writeNow(sector: number, pieces: readonly Uint8Array[]): boolean {
+    const bytes = lengthOf(pieces);
+    this.checkRange(sector, bytes);
+    this.checkWritable();
+    if (!this.host.hasRoom(this, chunksOf(bytes))) return false;
+    const first = sector * SECTOR_BYTES;
+    const end = first + bytes;
+    // A chunk that is overwritten in part has to be in memory.
+    for (let index = Math.floor(first / CHUNK_BYTES); index * CHUNK_BYTES < end; index += 1) {
+      const whole = index * CHUNK_BYTES >= first && (index + 1) * CHUNK_BYTES <= end;
+      if (!whole && this.present(index) === undefined) return false;
+    }
+    let at = first;
+    for (const piece of pieces) {
+      for (let done = 0; done < piece.length;) {
+        const start = at % CHUNK_BYTES;
+        const length = Math.min(piece.length - done, CHUNK_BYTES - start);
+        const index = Math.floor(at / CHUNK_BYTES);
+        const whole = index * CHUNK_BYTES >= first && (index + 1) * CHUNK_BYTES <= end;
+        const chunk = this.changeable(index, whole);
+        if (chunk === undefined) throw new Error(`chunk ${index} of volume ${this.name} has gone from memory`);
+        chunk.set(length === piece.length ? piece : piece.subarray(done, done + length), start);
+        done += length;
+        at += length;
+      }
+    }
+    return true;
   }
 
   /** For the pool: a write that does not ask for room. */
@@ -111,10 +170,11 @@ export class Volume implements DiskImage {
     for (let index = first; index < end; index += 1) {
       if (!this.dirty.has(index)) {
         if (!this.frozen.has(index) && this.host.committed(this, index) === 0) continue;
-        const room = this.host.admit(this, 1);
-        if (room !== undefined) await room;
+        if (!this.host.hasRoom(this, 1)) await this.host.makeRoom();
       }
+      const before = this.dirty.get(index);
       this.setDirty(index, undefined);
+      if (before !== undefined) this.host.release(before);
     }
   }
 
@@ -147,8 +207,10 @@ export class Volume implements DiskImage {
     let settled = committed ? frozen.size : 0;
     if (!committed) {
       for (const [index, bytes] of frozen) {
-        if (this.dirty.has(index)) settled += 1;
-        else this.dirty.set(index, bytes);
+        if (this.dirty.has(index)) {
+          settled += 1;
+          if (bytes !== undefined) this.host.release(bytes);
+        } else this.dirty.set(index, bytes);
       }
     }
     this.host.dirtied(this, -settled);
@@ -183,19 +245,15 @@ export class Volume implements DiskImage {
     return number === 0 ? ZEROS : this.host.cached(number);
   }
 
-  /** The bytes of a chunk after fetching it, and those behind it up to byte `end`, or more for a reader in order. */
-  private async load(index: number, end: number): Promise<Uint8Array> {
+  /** Fetches a chunk, and those behind it up to byte `end`, or more for a reader in order. */
+  private async load(index: number, end: number): Promise<void> {
     const inOrder = end > 0 && (index === this.lastRead + 1 || index === this.lastRead);
     this.lastRead = index;
     const last = inOrder ? index + READ_AHEAD_CHUNKS : Math.min(Math.ceil(end / CHUNK_BYTES), index + READ_AHEAD_CHUNKS);
     const chunks = Math.ceil(this.size / CHUNK_BYTES);
     const wanted = [index];
     for (let next = index + 1; next < Math.min(last, chunks); next += 1) if (this.present(next) === undefined) wanted.push(next);
-    for (;;) {
-      await this.host.fetch(this, wanted);
-      const bytes = this.present(index);
-      if (bytes !== undefined) return bytes;
-    }
+    await this.host.fetch(this, wanted);
   }
 
   /** The bytes of a chunk, to be changed; undefined when they have to be loaded first. `whole`: all of it will be overwritten. */
@@ -204,7 +262,8 @@ export class Volume implements DiskImage {
     if (dirty !== undefined) return dirty;
     const before = whole ? ZEROS : this.present(index);
     if (before === undefined) return undefined;
-    const bytes = whole || before === ZEROS ? new Uint8Array(CHUNK_BYTES) : before.slice();
+    const bytes = this.host.buffer();
+    if (!whole) bytes.set(before);
     this.setDirty(index, bytes);
     return bytes;
   }
@@ -214,4 +273,13 @@ export class Volume implements DiskImage {
     this.dirty.set(index, bytes);
     if (added > 0) this.host.dirtied(this, added);
   }
+}
+
+/** Chunks that so many bytes touch at most. */
+const chunksOf = (bytes: number): number => Math.ceil(bytes / CHUNK_BYTES) + 1;
+
+function lengthOf(pieces: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const piece of pieces) bytes += piece.length;
+  return bytes;
 }

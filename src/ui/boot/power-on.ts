@@ -1,29 +1,29 @@
 /** From the loaded page to a machine that may start: what the browser lacks, whose machine it is, what to boot. */
 import { becomeIsolated } from '../machine/isolation.ts';
-import { takeOwnership } from '../machine/ownership.ts';
+import { keptStorage } from '../machine/machine-storage.ts';
+import { takeOver, takeOwnership } from '../machine/ownership.ts';
 import { missingRequirements, type MissingRequirement } from '../machine/requirements.ts';
 import { button, element } from '../page/dom.ts';
+import type { MachineStorage } from '../../workers/protocol.ts';
 import { chooseBootEntry } from './boot-menu.ts';
-
-export type MachineStorage = 'indexeddb' | 'memory';
 
 /** Why there will be no machine on this page. */
 export class NoMachine extends Error {}
 
-const ENTRIES: readonly { readonly title: string; readonly explanation: string; readonly storage: MachineStorage }[] = [
-  { title: 'webxen', explanation: 'The machine of this browser: its files survive a reload.', storage: 'indexeddb' },
+const ENTRIES: readonly { readonly title: string; readonly explanation: string; readonly stored: boolean }[] = [
+  { title: 'webxen', explanation: 'The machine of this browser: its files survive a reload.', stored: true },
   {
     title: 'webxen, without storage',
     explanation: 'A fresh machine whose files are gone when the tab is closed. The stored ones are not touched.',
-    storage: 'memory',
+    stored: false,
   },
 ];
 
 /**
  * Resolves with where the machine shall keep its files; rejects with NoMachine after saying on the page what is in the way.
- * `?boot=stored` and `?boot=memory` skip the menu.
+ * `?boot=stored` and `?boot=memory` skip the menu. `onTaken` is called when another tab has taken the stored machine over.
  */
-export async function powerOn(place: HTMLElement, parameters: URLSearchParams): Promise<MachineStorage> {
+export async function powerOn(place: HTMLElement, parameters: URLSearchParams, onTaken: () => void): Promise<MachineStorage> {
   if (await becomeIsolated()) return new Promise(() => undefined);
   const missing = missingRequirements();
   if (missing.length > 0) {
@@ -31,14 +31,24 @@ export async function powerOn(place: HTMLElement, parameters: URLSearchParams): 
     throw new NoMachine(missing.map((one) => one.what).join(' '));
   }
   const boot = parameters.get('boot');
-  const storage = boot === 'memory' ? 'memory' : boot === 'stored' ? 'indexeddb' : await chooseStorage(place);
-  if (storage === 'memory' || (await takeOwnership()) === 'owned') return storage;
-  return runsElsewhere(place);
+  const storage = keptStorage(parameters, localStorage);
+  const stored = boot !== 'memory' && (boot === 'stored' || (await choosesStored(place)));
+  if (!stored) return { machine: storage.machine, kind: 'memory' };
+  const owned = (await takeOwnership(storage.machine, onTaken)) === 'owned';
+  const chosen = owned ? storage : await runsElsewhere(place, storage, onTaken);
+  if (chosen.kind !== 'memory') askToKeep();
+  return chosen;
 }
 
-async function chooseStorage(place: HTMLElement): Promise<MachineStorage> {
+async function choosesStored(place: HTMLElement): Promise<boolean> {
   const index = await chooseBootEntry(place, ENTRIES);
-  return ENTRIES[index]?.storage ?? 'indexeddb';
+  return ENTRIES[index]?.stored ?? true;
+}
+
+/** Asks the browser not to clear the machine when it runs out of room for other sites. It may refuse; `storage` shows that. */
+function askToKeep(): void {
+  if (!('storage' in navigator)) return;
+  navigator.storage.persist().catch(() => undefined);
 }
 
 function showMissing(place: HTMLElement, missing: readonly MissingRequirement[]): void {
@@ -59,17 +69,19 @@ function showMissing(place: HTMLElement, missing: readonly MissingRequirement[])
   );
 }
 
-function runsElsewhere(place: HTMLElement): Promise<MachineStorage> {
-  return new Promise((resolve) => {
+function runsElsewhere(place: HTMLElement, storage: MachineStorage, onTaken: () => void): Promise<MachineStorage> {
+  const { machine } = storage;
+  return new Promise((resolve, reject) => {
     const tryAgain = button(
       'Try again',
       () => {
-        void takeOwnership().then((ownership) => {
-          if (ownership === 'owned') finish('indexeddb');
+        void takeOwnership(machine, onTaken).then((ownership) => {
+          if (ownership === 'owned') finish(storage);
         });
       },
       { class: 'primary' },
     );
+    const name = element('input', { type: 'text', 'aria-label': 'Name of another machine', pattern: '[A-Za-z0-9_\\-]{1,32}' });
     const screen = element(
       'div',
       { class: 'no-machine' },
@@ -77,20 +89,40 @@ function runsElsewhere(place: HTMLElement): Promise<MachineStorage> {
       element(
         'p',
         {},
-        'Its files can be open in one tab only. Close the other one and try again, or use a machine without storage here.',
+        `The files and disks of “${machine}” can be open in one tab only. Close the other one and try again, take the machine over ` +
+          '(there it ends as when the power fails), or start another one here: of another name, or without storage.',
       ),
       element(
         'div',
         { class: 'actions' },
         tryAgain,
+        button('Take it over', () => {
+          takeOver(machine, onTaken).then(() => {
+            finish(storage);
+          }, reject);
+        }),
         button('Use a machine without storage', () => {
-          finish('memory');
+          finish({ machine, kind: 'memory' });
+        }),
+      ),
+      element(
+        'div',
+        { class: 'actions' },
+        name,
+        button('Start another machine', () => {
+          if (name.value === '' || !name.checkValidity()) {
+            name.focus();
+            return;
+          }
+          const address = new URL(location.href);
+          address.searchParams.set('machine', name.value);
+          location.assign(address);
         }),
       ),
     );
-    const finish = (storage: MachineStorage): void => {
+    const finish = (chosen: MachineStorage): void => {
       screen.remove();
-      resolve(storage);
+      resolve(chosen);
     };
     place.replaceChildren(screen);
     tryAgain.focus();

@@ -6,7 +6,7 @@ import { proxy, wrap } from 'comlink';
 import type { Dom0, TerminalSink } from '../../workers/protocol.ts';
 
 /** Starts the worker. `onFailure` is called when its script cannot run or throws where nobody catches. */
-export function startDom0(onFailure: (reason: string) => void): Dom0 {
+export function startDom0(onFailure: (reason: string) => void): { dom0: Dom0; terminate: () => void } {
   const worker = new Worker(new URL('../../workers/dom0/main.ts', import.meta.url), { type: 'module', name: 'dom0' });
   worker.addEventListener('error', (event) => {
     onFailure(event.message || 'its script could not be loaded');
@@ -20,7 +20,7 @@ export function startDom0(onFailure: (reason: string) => void): Dom0 {
         sink.ended(reason);
       },
     });
-  return {
+  const dom0: Dom0 = {
     boot: (options, onProgress) => remote.boot(options, proxy(onProgress)),
     exec: (command, options) => remote.exec(command, options),
     readFile: (path) => remote.readFile(path),
@@ -35,5 +35,11 @@ export function startDom0(onFailure: (reason: string) => void): Dom0 {
     closeTerminal: (handle) => remote.closeTerminal(handle),
     domains: () => remote.domains(),
     onDomainsChanged: (listener) => remote.onDomainsChanged(proxy(listener)),
+  };
+  return {
+    dom0,
+    terminate: () => {
+      worker.terminate();
+    },
   };
 }

@@ -1,18 +1,63 @@
-/** A machine's files and disks are stored once a browser, so one tab owns them: a Web Lock held as long as the tab lives. */
-const LOCK = 'webxen-machine';
-
+/**
+ * A machine's files and disks are stored once a browser, so one tab owns them: a Web Lock held as long as the tab lives. Another
+ * tab may ask the owner for it over a channel: the owner ends its machine, as when the power fails, and lets go. An owner that
+ * does not answer (frozen by the browser, say) has the lock taken from it; what it may still write then is refused by the store.
+ */
 export type Ownership = 'owned' | 'elsewhere';
 
-/** Takes the lock when it is free. Browsers without Web Locks own what they open. */
-export async function takeOwnership(): Promise<Ownership> {
+const ANSWER_LIMIT_MS = 5000;
+const PLEASE_LEAVE = 'please leave';
+
+const lockOf = (machine: string): string => `webxen-machine-${machine}`;
+
+/** Takes the lock when it is free; `onTaken` is called when another tab has taken the machine over, and must end it. */
+export function takeOwnership(machine: string, onTaken: () => void): Promise<Ownership> {
+  return request(machine, { ifAvailable: true }, onTaken);
+}
+
+/** Makes the tab that has the machine end it, and owns it afterwards. */
+export async function takeOver(machine: string, onTaken: () => void): Promise<Ownership> {
   if (!('locks' in navigator)) return 'owned';
+  const channel = new BroadcastChannel(lockOf(machine));
+  channel.postMessage(PLEASE_LEAVE);
+  channel.close();
+  const patience = AbortSignal.timeout(ANSWER_LIMIT_MS);
+  try {
+    return await request(machine, { signal: patience }, onTaken);
+  } catch (error) {
+    if (!patience.aborted) throw error;
+    return request(machine, { steal: true }, onTaken);
+  }
+}
+
+/** Browsers without Web Locks own what they open. */
+function request(machine: string, options: LockOptions, onTaken: () => void): Promise<Ownership> {
+  if (!('locks' in navigator)) return Promise.resolve('owned');
   return new Promise((resolve, reject) => {
+    let held = false;
     navigator.locks
-      .request(LOCK, { ifAvailable: true }, (lock) => {
-        resolve(lock === null ? 'elsewhere' : 'owned');
-        // Held until the tab goes: a promise that never settles.
-        return lock === null ? undefined : new Promise<void>(() => undefined);
+      .request(lockOf(machine), options, (lock) => {
+        if (lock === null) {
+          resolve('elsewhere');
+          return undefined;
+        }
+        held = true;
+        resolve('owned');
+        // Held until the tab goes, or another one asks for it.
+        return new Promise<void>((release) => {
+          const channel = new BroadcastChannel(lockOf(machine));
+          channel.onmessage = ({ data }) => {
+            if (data !== PLEASE_LEAVE) return;
+            channel.close();
+            onTaken();
+            release();
+          };
+        });
       })
-      .catch(reject);
+      .catch((error: unknown) => {
+        // Rejects as well when the lock was stolen.
+        if (held) onTaken();
+        else reject(error instanceof Error ? error : new Error(String(error)));
+      });
   });
 }

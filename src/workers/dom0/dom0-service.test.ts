@@ -69,6 +69,7 @@ const platform = (store: MemoryFileStore): Dom0Platform => ({
   clock,
   fileStore: () => store,
   chunkStore: () => Promise.resolve(chunks),
+  estimate: () => Promise.resolve({ usage: 1024 * 1024, quota: 64 * 1024 * 1024, persisted: true }),
   capacityBytes: () => Promise.resolve(undefined),
   bootFiles: () => Promise.resolve(site),
   scripts: () => new DisposableEvaluator({ spawn: spawnNodeScriptWorker, wasmUrl: undefined, clock, limitMs: 3000 }),
@@ -99,7 +100,7 @@ let store: MemoryFileStore;
 let chunks: MemoryChunkStore;
 const boot = async (): Promise<void> => {
   dom0 = new Dom0Service(platform(store));
-  await dom0.boot({ storage: 'memory' }, (step) => progress.push(step));
+  await dom0.boot({ storage: { machine: 'webxen', kind: 'memory' } }, (step) => progress.push(step));
 };
 
 beforeEach(async () => {
@@ -141,7 +142,9 @@ const write = (path: string, text: string): Promise<void> => dom0.writeFile(path
 
 describe('starting', () => {
   it('happens once, and nothing works before', async () => {
-    await expect(dom0.boot({ storage: 'memory' }, () => undefined)).rejects.toThrow('has been started already');
+    await expect(dom0.boot({ storage: { machine: 'webxen', kind: 'memory' } }, () => undefined)).rejects.toThrow(
+      'has been started already',
+    );
     await expect(new Dom0Service(platform(store)).exec('xm list')).rejects.toThrow('has not been started');
     expect(progress.filter((step) => step.fraction === 1).map((step) => step.task)).toEqual(
       expect.arrayContaining(['Starting the hypervisor', 'Reading the files of domain 0']),
@@ -326,7 +329,7 @@ describe('commands without a terminal', { timeout: 30_000 }, () => {
       ...platform(new MemoryFileStore()),
       spawnShell: (host, programs) => new ThreadShellProcess(startNodeShellThread(), host, programs),
     });
-    await loop.boot({ storage: 'memory' }, () => undefined);
+    await loop.boot({ storage: { machine: 'webxen', kind: 'memory' } }, () => undefined);
     expect(await loop.exec('while true; do :; done', { timeoutMs: 2000 })).toMatchObject({ exitCode: 124 });
     expect(await loop.exec('echo alive')).toMatchObject({ stdout: 'alive\n', exitCode: 0 });
   });

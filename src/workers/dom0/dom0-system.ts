@@ -18,13 +18,14 @@ import { subcommandNames, xmCommand } from '../../engine/toolstack/xm/xm.ts';
 import type { StoreClient } from '../../engine/xenstore/client.ts';
 import { XenstoreServer } from '../../engine/xenstore/server.ts';
 import type { Domid } from '../../engine/hypervisor/control.ts';
-import type { Progress } from '../protocol.ts';
+import type { MachineStorage, Progress } from '../protocol.ts';
 import type { History } from '../shell/history.ts';
 import type { Programs } from '../shell/local-host.ts';
 import type { SessionServices } from '../shell/session.ts';
 import { openHistory } from '../shell/session.ts';
 import type { ShellHost, ShellProcess } from '../shell/shell-host.ts';
 import { MachineDisks } from '../storage/machine-disks.ts';
+import { storageProgram, type StorageEstimate } from '../storage/storage-program.ts';
 import { ConsoleDaemon } from './console-daemon.ts';
 import { mountGeneratedFiles, plantDefaultFiles } from './default-files.ts';
 import { Executor } from './executor.ts';
@@ -40,11 +41,13 @@ const BOOT_DIRECTORY = '/boot';
 export interface Dom0Platform {
   readonly createMachine: CreateMachine;
   readonly clock: Clock;
-  fileStore(storage: 'indexeddb' | 'memory'): FileStore;
+  fileStore(storage: MachineStorage): FileStore;
   /** Where volumes are kept. */
-  chunkStore(storage: 'indexeddb' | 'memory'): Promise<ChunkStore>;
+  chunkStore(storage: MachineStorage): Promise<ChunkStore>;
   /** How much files may hold; undefined = the usual limit. */
-  capacityBytes(storage: 'indexeddb' | 'memory'): Promise<number | undefined>;
+  capacityBytes(storage: MachineStorage): Promise<number | undefined>;
+  /** What the browser says about its room. */
+  estimate(): Promise<StorageEstimate>;
   bootFiles(): Promise<BootFiles>;
   scripts(): ScriptEvaluator;
   spawnShell(host: ShellHost, programs: readonly string[]): ShellProcess;
@@ -77,7 +80,7 @@ export class Dom0System {
   /** @param onProgress also called later, for each long task */
   static async boot(
     platform: Dom0Platform,
-    storage: 'indexeddb' | 'memory',
+    storage: MachineStorage,
     onProgress: (progress: Progress) => void,
   ): Promise<Dom0System> {
     const { clock } = platform;
@@ -115,11 +118,12 @@ export class Dom0System {
           clock,
           store: xenstored.connect(),
           guest: (domid) => machine.guest(domid as Domid),
+          schedule: (task) => platform.schedule(task),
           log: (line) => machine.log(line),
         }),
       ),
     );
-    say(`volumes: ${disks.pool.names().length} on ${storage}`);
+    say(`volumes: ${disks.pool.names().length} of machine ${storage.machine} on ${storage.kind}`);
     const consoles = new ConsoleDaemon(clock, (line) => machine.log(line));
     const hostName = await HostName.read(files);
     const xend: Xend = new Xend({
@@ -138,6 +142,7 @@ export class Dom0System {
       xmCommand(services, 'xm'),
       xmCommand(services, 'xl'),
       ...xenstoreTools(tools, clock),
+      storageProgram({ pool: disks.pool, storage, estimate: () => platform.estimate() }),
       ...volumeTools(disks.pool, (volume) => disks.sources.isAttached(volume)),
       listFiles(files, clock),
       pager(files, 'more'),
@@ -198,11 +203,7 @@ async function during<T>(onProgress: (progress: Progress) => void, task: string,
   }
 }
 
-async function openFiles(
-  platform: Dom0Platform,
-  storage: 'indexeddb' | 'memory',
-  say: (text: string) => void,
-): Promise<FileSystem> {
+async function openFiles(platform: Dom0Platform, storage: MachineStorage, say: (text: string) => void): Promise<FileSystem> {
   try {
     const capacityBytes = await platform.capacityBytes(storage);
     const { fileSystem, fresh } = await FileSystem.open({
@@ -213,7 +214,7 @@ async function openFiles(
       onStoreError: (error) => say(`files: changes could not be stored: ${messageOf(error)}`),
     });
     if (fresh) plantDefaultFiles(fileSystem);
-    say(`files: ${storage}, ${fresh ? 'new' : `${fileSystem.usedBytes} bytes in use`}`);
+    say(`files: ${storage.kind}, ${fresh ? 'new' : `${fileSystem.usedBytes} bytes in use`}`);
     return fileSystem;
   } catch (error) {
     throw new Error(`The files of domain 0 cannot be read from this browser's storage: ${messageOf(error)}`, { cause: error });
@@ -221,11 +222,7 @@ async function openFiles(
 }
 
 /** The browser's storage for volumes; where it cannot be had they are kept in memory, and the boot messages say so. */
-async function openChunks(
-  platform: Dom0Platform,
-  storage: 'indexeddb' | 'memory',
-  say: (text: string) => void,
-): Promise<ChunkStore> {
+async function openChunks(platform: Dom0Platform, storage: MachineStorage, say: (text: string) => void): Promise<ChunkStore> {
   try {
     return await platform.chunkStore(storage);
   } catch (error) {

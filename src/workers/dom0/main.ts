@@ -1,12 +1,16 @@
 /** Entry of the dom0 worker: domain 0 on what a browser offers, served to the page. */
 import { expose } from 'comlink';
+import type { ChunkStore } from '../../engine/storage/chunk-store.ts';
 import { MemoryChunkStore } from '../../engine/storage/memory-chunk-store.ts';
 import { MemoryFileStore } from '../../engine/storage/file-store.ts';
 import { DEFAULT_CAPACITY_BYTES } from '../../engine/storage/file-system.ts';
 import type { Clock } from '../../engine/toolstack/services.ts';
 import { MICROPYTHON_WASM_URL, spawnScriptWorker } from '../python/browser-script-worker.ts';
 import { DisposableEvaluator } from '../python/disposable-evaluator.ts';
+import { DEFAULT_MACHINE, type MachineStorage } from '../protocol.ts';
 import { IndexedDbChunkStore } from '../storage/indexeddb-chunk-store.ts';
+import { OpfsChunkStore } from '../storage/opfs-chunk-store.ts';
+import { openPrivateFiles } from '../storage/opfs-files.ts';
 import { startShellThread } from '../shell/browser-shell-thread.ts';
 import { ThreadShellProcess } from '../shell/shell-process.ts';
 import { createMachine } from './browser-machine.ts';
@@ -14,8 +18,23 @@ import { Dom0Service } from './dom0-service.ts';
 import { IndexedDbFileStore } from './indexeddb-file-store.ts';
 import { siteBootFiles } from './site-boot-files.ts';
 
-const FILES_DATABASE = 'webxen-dom0-files';
-const VOLUMES_DATABASE = 'webxen-volumes';
+const FILES = 'webxen-dom0-files';
+const VOLUMES = 'webxen-volumes';
+
+/** Name of a machine's database or directory. */
+const named = (what: string, { machine }: MachineStorage): string => (machine === DEFAULT_MACHINE ? what : `${what}-${machine}`);
+
+async function openChunks(storage: MachineStorage): Promise<ChunkStore> {
+  const name = named(VOLUMES, storage);
+  switch (storage.kind) {
+    case 'memory':
+      return new MemoryChunkStore();
+    case 'opfs':
+      return new OpfsChunkStore(await openPrivateFiles(name));
+    case 'indexeddb':
+      return IndexedDbChunkStore.open(name);
+  }
+}
 
 /** The site's root as seen from this script: bundled ones stand in a folder of their own. */
 const siteRoot = import.meta.env.DEV ? new URL('/', self.location.href) : new URL('../', self.location.href);
@@ -29,8 +48,8 @@ const clock: Clock = {
 };
 
 /** Half of what the browser gives the site, and no more than the usual limit: disks are stored beside. */
-async function capacityBytes(storage: 'indexeddb' | 'memory'): Promise<number | undefined> {
-  if (storage === 'memory') return undefined;
+async function capacityBytes(storage: MachineStorage): Promise<number | undefined> {
+  if (storage.kind === 'memory') return undefined;
   const { quota } = await navigator.storage.estimate();
   return quota === undefined ? undefined : Math.min(DEFAULT_CAPACITY_BYTES, Math.floor(quota / 2));
 }
@@ -44,9 +63,9 @@ expose(
   new Dom0Service({
     createMachine,
     clock,
-    fileStore: (storage) => (storage === 'memory' ? new MemoryFileStore() : new IndexedDbFileStore(FILES_DATABASE)),
-    chunkStore: (storage) =>
-      storage === 'memory' ? Promise.resolve(new MemoryChunkStore()) : IndexedDbChunkStore.open(VOLUMES_DATABASE),
+    fileStore: (storage) => (storage.kind === 'memory' ? new MemoryFileStore() : new IndexedDbFileStore(named(FILES, storage))),
+    chunkStore: openChunks,
+    estimate: async () => ({ ...(await navigator.storage.estimate()), persisted: await navigator.storage.persisted() }),
     capacityBytes,
     bootFiles: () => siteBootFiles({ base: new URL('images/', siteRoot), fetch: (url) => fetch(url) }),
     scripts: () => new DisposableEvaluator({ spawn: spawnScriptWorker, wasmUrl: MICROPYTHON_WASM_URL, clock }),

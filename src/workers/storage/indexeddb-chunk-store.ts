@@ -1,6 +1,9 @@
 /**
  * Chunks in IndexedDB: a store for chunks under their numbers and one for records under their names. A batch is one transaction
  * with strict durability, so it is whole or absent, and on disk when the browser says complete.
+ *
+ * The tab that opened the database last owns it: each opening leaves its mark, and a batch of anybody else is aborted. So a tab
+ * whose machine was taken over while the browser had it frozen can do no harm when it wakes.
  * @see Indexed Database API 3.0, "transaction durability hint"
  */
 import { CHUNK_BYTES, StorageError, type ChunkBatch, type ChunkStore } from '../../engine/storage/chunk-store.ts';
@@ -8,6 +11,8 @@ import { CHUNK_BYTES, StorageError, type ChunkBatch, type ChunkStore } from '../
 const CHUNKS = 'chunks';
 const RECORDS = 'records';
 const VERSION = 1;
+/** Key of the owner's mark: a number, as no record has. */
+const OWNER = 0;
 
 /** Resolves with the request's result. */
 function settled<Result>(request: IDBRequest<Result>): Promise<Result> {
@@ -46,6 +51,7 @@ export interface IndexedDbOptions {
 
 export class IndexedDbChunkStore implements ChunkStore {
   private lost: string | undefined;
+  private readonly mark = crypto.randomUUID();
 
   private constructor(
     private readonly database: IDBDatabase,
@@ -67,7 +73,9 @@ export class IndexedDbChunkStore implements ChunkStore {
       request.result.createObjectStore(CHUNKS);
       request.result.createObjectStore(RECORDS);
     };
-    return new IndexedDbChunkStore(await settled(request), options);
+    const store = new IndexedDbChunkStore(await settled(request), options);
+    await settled(store.transaction([RECORDS], 'readwrite').objectStore(RECORDS).put(store.mark, OWNER));
+    return store;
   }
 
   async readChunks(numbers: readonly number[]): Promise<(Uint8Array | undefined)[]> {
@@ -99,7 +107,14 @@ export class IndexedDbChunkStore implements ChunkStore {
         resolve();
       };
       transaction.onabort = () => {
-        reject(storageError(transaction.error ?? 'a transaction was aborted'));
+        if (!owned) this.lose('the machine was taken over by another tab');
+        reject(storageError(owned ? (transaction.error ?? 'a transaction was aborted') : this.lost));
+      };
+      let owned = true;
+      const owner = transaction.objectStore(RECORDS).get(OWNER);
+      owner.onsuccess = () => {
+        owned = owner.result === this.mark;
+        if (!owned) transaction.abort();
       };
       const chunkStore = transaction.objectStore(CHUNKS);
       const recordStore = transaction.objectStore(RECORDS);

@@ -11,6 +11,7 @@ import { BlockSources } from '../../engine/toolstack/devices/block-sources.ts';
 import type { Clock } from '../../engine/toolstack/services.ts';
 import { messageOf } from '../../engine/toolstack/xend-error.ts';
 import type { StoreClient } from '../../engine/xenstore/client.ts';
+import { restoreWhenFull } from './storage-program.ts';
 
 /** Longest that a write nobody flushes stays in memory only. */
 const WRITE_BEHIND_MS = 5000;
@@ -22,11 +23,14 @@ export interface MachineDisksOptions {
   readonly clock: Clock;
   /** undefined when the domain is gone. */
   guest(domid: number): BlockGuest | undefined;
+  /** Runs a task later, from a fresh stack, with room for other work in between. */
+  readonly schedule: (task: () => void) => void;
   readonly log: (line: string) => void;
 }
 
 export class MachineDisks {
   private failing = false;
+  private flushing = false;
 
   private constructor(
     readonly pool: VolumePool,
@@ -40,10 +44,12 @@ export class MachineDisks {
   static async open(options: MachineDisksOptions): Promise<MachineDisks> {
     const { chunks, files, log, store } = options;
     const pool = await VolumePool.open(chunks, { log });
+    restoreWhenFull(pool);
     const sources = new BlockSources(pool, files);
     const backend = new BlockBackend({
       store,
       log,
+      schedule: options.schedule,
       guest: (domid) => options.guest(domid),
       open: (description) => sources.open(description),
     });
@@ -52,6 +58,11 @@ export class MachineDisks {
 
   private writeBehind(): void {
     this.options.clock.after(WRITE_BEHIND_MS, () => {
+      this.writeBehind();
+      // The browser does not say when there is room again.
+      this.pool.retry();
+      if (this.flushing) return;
+      this.flushing = true;
       this.pool
         .flush()
         .then(() => {
@@ -62,7 +73,7 @@ export class MachineDisks {
           this.failing = true;
         })
         .finally(() => {
-          this.writeBehind();
+          this.flushing = false;
         });
     });
   }

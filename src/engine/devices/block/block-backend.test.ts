@@ -62,6 +62,7 @@ async function bench({
         },
       });
     },
+    schedule: (task) => setImmediate(task),
     log: (line) => log.push(line),
     offer,
   });
@@ -117,6 +118,7 @@ describe('the handshake', () => {
       store: server.connect(),
       guest: () => undefined,
       open: () => Promise.reject(new Error('x')),
+      schedule: (task) => setImmediate(task),
       log: () => undefined,
     });
     await settle();
@@ -270,6 +272,32 @@ describe('requests', () => {
     expect(await chunks.inner.chunkNumbers()).toHaveLength(1);
   });
 
+  it('that continue each other reach the image as one, and each is answered', async () => {
+    const { front, guest, volume } = await connected();
+    const seen: [number, number][] = [];
+    const original = volume.writeNow.bind(volume);
+    volume.writeNow = (sector, pieces) => {
+      seen.push([sector, pieces.length]);
+      return original(sector, pieces);
+    };
+    const grefs = [1, 2, 3].map((value) => {
+      const gref = guest.grant();
+      guest.page(gref).bytes.fill(value);
+      return gref;
+    });
+    grefs.forEach((gref, n) => front.request(WRITE, 8 + n * 8, [{ gref, first: 0, last: 7 }]));
+    front.request(WRITE, 100, [{ gref: grefs[0]!, first: 0, last: 0 }]);
+    expect((await front.push()).size).toBe(4);
+    expect(seen).toEqual([
+      [8, 3],
+      [100, 1],
+    ]);
+    const bytes = new Uint8Array(3 * 4096);
+    await volume.read(8, bytes);
+    expect([bytes[0], bytes[4096], bytes[3 * 4096 - 1]]).toEqual([1, 2, 3]);
+    expect(guest.mapped).toBe(1);
+  });
+
   it('around a barrier keep their order', async () => {
     const { front, guest, chunks, volume } = await connected();
     const order: string[] = [];
@@ -279,6 +307,7 @@ describe('requests', () => {
       await original(sector, from);
       order.push(String(sector));
     };
+    volume.writeNow = () => false;
     const commit = chunks.commit.bind(chunks);
     chunks.commit = async (batch) => {
       await commit(batch);
@@ -289,14 +318,14 @@ describe('requests', () => {
     const segments = [{ gref, first: 0, last: 0 }];
     for (const [operation, sector] of [
       [WRITE, 1],
-      [WRITE, 2],
+      [WRITE, 3],
       [BARRIER, 300],
       [WRITE, 400],
     ] as const)
       front.request(operation, sector, segments);
     await front.push();
     await settle();
-    expect(order).toEqual(['1', '2', '300', 'durable', '400']);
+    expect(order).toEqual(['1', '3', '300', 'durable', '400']);
     front.request(BARRIER, 0, []);
     expect([...(await front.push()).values()]).toEqual([{ operation: BARRIER, status: 0 }]);
   });

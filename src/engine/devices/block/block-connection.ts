@@ -24,6 +24,8 @@ export interface BlockConnectionOptions {
   readonly indirectSegments: number;
   /** Pages that may stay mapped for each queue when the front end uses persistent grants. */
   readonly persistentGrants: number;
+  /** Calls later, when other work has had its turn. */
+  readonly schedule: (task: () => void) => void;
   readonly log: (line: string) => void;
   readonly onViolation: (reason: string) => void;
 }

@@ -62,6 +62,8 @@ export interface BlockDeviceServices {
   guest(domid: number): BlockGuest | undefined;
   /** Rejects with an error whose message is for the user. */
   open(description: BlockDescription): Promise<OpenedDisk>;
+  /** Calls later, when other work has had its turn. */
+  readonly schedule: (task: () => void) => void;
   readonly log: (line: string) => void;
   /** What is offered to front ends. */
   readonly offer: BlockOffer;
@@ -247,6 +249,7 @@ export class BlockDevice {
         counters: this.counters,
         indirectSegments: services.offer.indirectSegments,
         persistentGrants: services.offer.persistentGrants,
+        schedule: services.schedule,
         log: (line) => {
           services.log(`blkback: ${this.name}: ${line}`);
         },

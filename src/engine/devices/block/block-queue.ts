@@ -1,6 +1,10 @@
 /**
  * One ring of a block device: takes requests, carries them out on the disk image, answers. What a request says is looked at
- * once, in a copy; what it names is mapped before the disk is touched; data of a write is copied out before the image sees it.
+ * once, in a copy; what it names is mapped before the disk is touched.
+ *
+ * All requests there are get taken at once, and transfers that continue each other become one access to the image. What the
+ * image can do without waiting is copied between its memory and the guest's, and answered, before the next is looked at. For
+ * the rest data goes through a copy of ours: the guest's pages may be gone when the image comes back.
  */
 import {
   BLKIF_OP_READ,
@@ -13,6 +17,7 @@ import {
   type BlkifLayout,
 } from '../../abi/blkif.ts';
 import type { ChannelBinding } from '../../hypervisor/channels.ts';
+import type { GrantedPage } from '../../hypervisor/grant-map.ts';
 import { SECTOR_BYTES, type DiskImage } from '../../storage/disk-image.ts';
 import { BackRing, RingBrokenError, type RingPage } from '../ring/back-ring.ts';
 import {
@@ -45,6 +50,8 @@ export interface BlockQueueOptions {
   readonly order: RequestOrder;
   readonly counters: BlockCounters;
   readonly indirectSegments: number;
+  /** Calls later, when other work has had its turn. */
+  readonly schedule: (task: () => void) => void;
   readonly log: (line: string) => void;
   /** The front end broke the protocol: called once, the queue has stopped. */
   readonly onViolation: (reason: string) => void;
@@ -52,11 +59,36 @@ export interface BlockQueueOptions {
 
 type Transfer = BlockRequest & { kind: 'transfer' | 'indirect' };
 
+/** Transfers of which each begins where the one before ends, with the front end's pages mapped. */
+interface Run {
+  readonly transfer: TransferOperation;
+  readonly sector: number;
+  sectors: number;
+  readonly requests: Transfer[];
+  readonly lent: LentPage[];
+  /** The part of each page that is meant, in order. */
+  readonly segments: Segment[];
+}
+
+type MappedSegments = Pick<Run, 'sector' | 'sectors'> & {
+  readonly segments: readonly Segment[];
+  readonly lent: readonly LentPage[];
+};
+
+/** Sectors of a run, 4 MiB; and answers that are published together while more are worked on. */
+const RUN_SECTORS_MAX = 8192;
+const ANSWERS_TOGETHER = 8;
+
 export class BlockQueue {
   private readonly ring: BackRing;
   private readonly copy: Uint8Array;
   private readonly response: DataView;
+  private readonly responseBytes: Uint8Array;
+  /** Being put together while requests are taken. */
+  private run: Run | undefined;
+  private unpublished = 0;
   private publishDue = false;
+  private pollDue = false;
   private stopped = false;
 
   /** RingBrokenError when the pages do not hold a ring. */
@@ -66,7 +98,8 @@ export class BlockQueue {
   ) {
     this.ring = new BackRing(ringPages, options.layout);
     this.copy = new Uint8Array(options.layout.requestBytes);
-    this.response = new DataView(new ArrayBuffer(options.layout.responseBytes));
+    this.responseBytes = new Uint8Array(options.layout.responseBytes);
+    this.response = new DataView(this.responseBytes.buffer);
   }
 
   /** Requests taken and not answered. */
@@ -74,16 +107,22 @@ export class BlockQueue {
     return this.ring.requestsInWork;
   }
 
-  /** Takes every request there is: at most one ring full, since none can be answered meanwhile. */
+  /** Takes every request there is, up to one ring full: a front end that goes on waits for the others' turn. */
   poll(): void {
     if (this.stopped) return;
     try {
+      let left = this.ring.entries;
       do {
-        while (this.ring.takeRequest(this.copy)) {
+        for (; left > 0 && !this.stopped && this.ring.takeRequest(this.copy); left -= 1) {
           this.begin(parseRequest(this.copy, this.options.layout, this.options));
         }
-      } while (this.ring.finalCheckForRequests());
+        this.startRun();
+        this.publish();
+      } while (left > 0 && !this.stopped && this.ring.finalCheckForRequests());
+      if (left === 0) this.pollLater();
     } catch (error) {
+      for (const page of this.run?.lent ?? []) page.giveBack();
+      this.run = undefined;
       this.fail(error);
     }
   }
@@ -93,6 +132,15 @@ export class BlockQueue {
     this.stopped = true;
   }
 
+  private pollLater(): void {
+    if (this.pollDue || this.stopped) return;
+    this.pollDue = true;
+    this.options.schedule(() => {
+      this.pollDue = false;
+      this.poll();
+    });
+  }
+
   private fail(error: unknown): void {
     if (this.stopped) return;
     if (!(error instanceof BlkifViolation || error instanceof RingBrokenError)) throw error;
@@ -100,14 +148,136 @@ export class BlockQueue {
     this.options.onViolation(error.message);
   }
 
+  /** Starts a request, or makes it part of a run. */
   private begin(request: BlockRequest): void {
     const { order } = this.options;
-    const work = (): Promise<void> => this.answer(request);
-    const isBarrier = 'transfer' in request && request.transfer === BLKIF_OP_WRITE_BARRIER;
-    if (isBarrier) order.addBarrier(work);
-    else order.add(work);
+    const isTransfer = request.kind === 'transfer' || request.kind === 'indirect';
+    if (!isTransfer || request.transfer === BLKIF_OP_WRITE_BARRIER) {
+      this.startRun();
+      const work = (): Promise<void> => this.answer(request);
+      if (isTransfer) order.addBarrier(work);
+      else order.add(work);
+      return;
+    }
+    const segments = this.segmentsOf(request);
+    let sectors = 0;
+    for (const { bytes } of segments) sectors += bytes / SECTOR_BYTES;
+    const lent = this.map(segments, request.transfer);
+    if (!this.isAllowed(request, sectors)) {
+      for (const page of lent) page.giveBack();
+      this.respond(request, BLKIF_RSP_ERROR);
+      return;
+    }
+    const { run } = this;
+    const goesOn =
+      run?.transfer === request.transfer && run.sector + run.sectors === request.sector && run.sectors + sectors <= RUN_SECTORS_MAX;
+    if (run === undefined || !goesOn) {
+      this.startRun();
+      this.run = {
+        transfer: request.transfer,
+        sector: request.sector,
+        sectors,
+        requests: [request],
+        lent,
+        segments: [...segments],
+      };
+      return;
+    }
+    run.requests.push(request);
+    run.lent.push(...lent);
+    run.segments.push(...segments);
+    run.sectors += sectors;
   }
 
+  /** Maps the segments' pages: all or none. BlkifViolation. */
+  private map(segments: readonly Segment[], transfer: TransferOperation): LentPage[] {
+    const lent: LentPage[] = [];
+    try {
+      for (const { gref } of segments) lent.push(this.options.pages.borrow(gref, transfer === BLKIF_OP_READ));
+    } catch (error) {
+      for (const page of lent) page.giveBack();
+      throw error;
+    }
+    return lent;
+  }
+
+  private startRun(): void {
+    const { run } = this;
+    this.run = undefined;
+    if (run === undefined) return;
+    const { order } = this.options;
+    if (!order.isHeld && this.carryOutNow(run)) {
+      this.finishRun(run, BLKIF_RSP_OKAY);
+      return;
+    }
+    order.add(async () => {
+      let status: number = BLKIF_RSP_OKAY;
+      try {
+        if (run.transfer === BLKIF_OP_READ) await this.read(run);
+        else await this.write(run);
+      } catch (error) {
+        status = BLKIF_RSP_ERROR;
+        this.options.log(error instanceof Error ? error.message : String(error));
+      }
+      this.finishRun(run, status);
+    });
+  }
+
+  /** Without waiting, if the image can do that. */
+  private carryOutNow({ lent, sector, segments, transfer }: Run): boolean {
+    const { image } = this.options;
+    const isRead = transfer === BLKIF_OP_READ;
+    if ((isRead ? image.readNow : image.writeNow) === undefined) return false;
+    const pieces = segments.map(({ bytes, offset }, n) => pageOf(lent, n).bytes.subarray(offset, offset + bytes));
+    if (!isRead) return image.writeNow?.(sector, pieces) ?? false;
+    if (!(image.readNow?.(sector, pieces) ?? false)) return false;
+    segments.forEach(({ bytes, offset }, n) => {
+      pageOf(lent, n).written(offset, bytes);
+    });
+    return true;
+  }
+
+  private finishRun({ lent, requests, sectors, transfer }: Run, status: number): void {
+    for (const page of lent) page.giveBack();
+    const { counters } = this.options;
+    if (status === BLKIF_RSP_OKAY) {
+      if (transfer === BLKIF_OP_READ) {
+        counters.readRequests += requests.length;
+        counters.readSectors += sectors;
+      } else {
+        counters.writeRequests += requests.length;
+        counters.writtenSectors += sectors;
+      }
+    }
+    for (const request of requests) this.respond(request, status);
+  }
+
+  private async read({ lent, sector, sectors, segments }: Run): Promise<void> {
+    const contents = new Uint8Array(sectors * SECTOR_BYTES);
+    await this.options.image.read(sector, contents);
+    if (this.stopped) return;
+    let at = 0;
+    segments.forEach(({ bytes, offset }, n) => {
+      const page = pageOf(lent, n);
+      page.bytes.set(contents.subarray(at, at + bytes), offset);
+      page.written(offset, bytes);
+      at += bytes;
+    });
+  }
+
+  private async write({ lent, sector, sectors, segments }: MappedSegments): Promise<void> {
+    // While the request waited for others the device may have been disconnected, and its pages with it.
+    if (this.stopped) return;
+    const contents = new Uint8Array(sectors * SECTOR_BYTES);
+    let at = 0;
+    segments.forEach(({ bytes, offset }, n) => {
+      contents.set(pageOf(lent, n).bytes.subarray(offset, offset + bytes), at);
+      at += bytes;
+    });
+    await this.options.image.write(sector, contents);
+  }
+
+  /** Requests that are no plain transfers. */
   private async answer(request: BlockRequest): Promise<void> {
     if (this.stopped) return;
     let status: number;
@@ -121,32 +291,7 @@ export class BlockQueue {
       status = BLKIF_RSP_ERROR;
       this.options.log(error instanceof Error ? error.message : String(error));
     }
-    if (status !== BLKIF_RSP_OKAY) this.options.counters.failedRequests += 1;
     this.respond(request, status);
-  }
-
-  private respond(request: BlockRequest, status: number): void {
-    if (this.stopped) return;
-    const { id } = request;
-    // Of an indirect request front ends expect the operation inside.
-    const operation = 'transfer' in request ? request.transfer : request.operation;
-    const { layout } = this.options;
-    this.response.setBigUint64(0, id, true);
-    this.response.setUint8(layout.responseOperation, operation);
-    this.response.setInt16(layout.responseStatus, status, true);
-    this.ring.putResponse(new Uint8Array(this.response.buffer));
-    if (this.publishDue) return;
-    this.publishDue = true;
-    // Answers that come in one turn are published, and notified, together.
-    queueMicrotask(() => {
-      this.publish();
-    });
-  }
-
-  private publish(): void {
-    this.publishDue = false;
-    if (this.stopped) return;
-    if (this.ring.publishResponses()) this.options.channel.notify();
   }
 
   private async carryOut(request: BlockRequest): Promise<number> {
@@ -154,7 +299,7 @@ export class BlockQueue {
     switch (request.kind) {
       case 'transfer':
       case 'indirect':
-        return this.transfer(request);
+        return this.barrier(request);
       case 'flush':
         counters.flushRequests += 1;
         await image.flush();
@@ -170,61 +315,52 @@ export class BlockQueue {
     }
   }
 
-  private async transfer(request: Transfer): Promise<number> {
-    const { image } = this.options;
-    const segments = request.kind === 'transfer' ? request.segments : this.indirectSegments(request.grefs, request.count);
-    const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
-    const isRead = request.transfer === BLKIF_OP_READ;
-    const allowed = (isRead || !image.readOnly) && (bytes === 0 || this.fits(request.sector, bytes));
-    const lent: LentPage[] = [];
+  private async barrier(request: Transfer): Promise<number> {
+    const { counters, image } = this.options;
+    const segments = this.segmentsOf(request);
+    let sectors = 0;
+    for (const { bytes } of segments) sectors += bytes / SECTOR_BYTES;
+    const lent = this.map(segments, request.transfer);
     try {
-      for (const { gref } of segments) lent.push(this.options.pages.borrow(gref, isRead));
-      if (!allowed) return BLKIF_RSP_ERROR;
-      if (isRead) await this.read(request.sector, bytes, segments, lent);
-      else await this.write(request.transfer, request.sector, bytes, segments, lent);
+      if (image.readOnly || (sectors > 0 && !this.isAllowed(request, sectors))) return BLKIF_RSP_ERROR;
+      if (sectors > 0) await this.write({ sector: request.sector, sectors, segments, lent });
     } finally {
       for (const page of lent) page.giveBack();
     }
+    await image.flush();
+    counters.writeRequests += 1;
+    counters.writtenSectors += sectors;
     return BLKIF_RSP_OKAY;
   }
 
-  private async read(sector: number, bytes: number, segments: readonly Segment[], lent: readonly LentPage[]): Promise<void> {
-    const { counters, image } = this.options;
-    const contents = new Uint8Array(bytes);
-    await image.read(sector, contents);
+  private respond(request: BlockRequest, status: number): void {
     if (this.stopped) return;
-    let at = 0;
-    segments.forEach((segment, n) => {
-      const page = lent[n]?.page;
-      page?.bytes.set(contents.subarray(at, at + segment.bytes), segment.offset);
-      page?.written(segment.offset, segment.bytes);
-      at += segment.bytes;
+    const { counters, layout } = this.options;
+    if (status !== BLKIF_RSP_OKAY) counters.failedRequests += 1;
+    this.response.setBigUint64(0, request.id, true);
+    // Of an indirect request front ends expect the operation inside.
+    this.response.setUint8(layout.responseOperation, 'transfer' in request ? request.transfer : request.operation);
+    this.response.setInt16(layout.responseStatus, status, true);
+    this.ring.putResponse(this.responseBytes);
+    this.unpublished += 1;
+    if (this.unpublished >= ANSWERS_TOGETHER) this.publish();
+    if (this.unpublished === 0 || this.publishDue) return;
+    this.publishDue = true;
+    // Answers that come in one turn are published, and notified, together.
+    queueMicrotask(() => {
+      this.publishDue = false;
+      this.publish();
     });
-    counters.readRequests += 1;
-    counters.readSectors += bytes / SECTOR_BYTES;
   }
 
-  private async write(
-    transfer: TransferOperation,
-    sector: number,
-    bytes: number,
-    segments: readonly Segment[],
-    lent: readonly LentPage[],
-  ): Promise<void> {
-    const { counters, image } = this.options;
-    if (bytes > 0) {
-      const contents = new Uint8Array(bytes);
-      let at = 0;
-      segments.forEach(({ offset, bytes: length }, n) => {
-        const page = lent[n]?.page;
-        if (page !== undefined) contents.set(page.bytes.subarray(offset, offset + length), at);
-        at += length;
-      });
-      await image.write(sector, contents);
-    }
-    if (transfer === BLKIF_OP_WRITE_BARRIER) await image.flush();
-    counters.writeRequests += 1;
-    counters.writtenSectors += bytes / SECTOR_BYTES;
+  private publish(): void {
+    if (this.stopped || this.unpublished === 0) return;
+    this.unpublished = 0;
+    if (this.ring.publishResponses()) this.options.channel.notify();
+  }
+
+  private segmentsOf(request: Transfer): readonly Segment[] {
+    return request.kind === 'transfer' ? request.segments : this.indirectSegments(request.grefs, request.count);
   }
 
   /** The segments that indirect pages list, from copies of the pages. */
@@ -240,12 +376,20 @@ export class BlockQueue {
     return segments;
   }
 
-  private fits(sector: number, bytes: number): boolean {
-    const multiple = this.options.image.sectorBytes / SECTOR_BYTES;
-    return this.inside(sector, bytes / SECTOR_BYTES) && sector % multiple === 0 && (bytes / SECTOR_BYTES) % multiple === 0;
+  private isAllowed({ sector, transfer }: Transfer, sectors: number): boolean {
+    const { image } = this.options;
+    const multiple = image.sectorBytes / SECTOR_BYTES;
+    const aligned = sector % multiple === 0 && sectors % multiple === 0;
+    return aligned && this.inside(sector, sectors) && (transfer === BLKIF_OP_READ || !image.readOnly);
   }
 
   private inside(sector: number, count: number): boolean {
     return sector + count <= this.options.image.sectors;
   }
+}
+
+function pageOf(lent: readonly LentPage[], n: number): GrantedPage {
+  const page = lent[n]?.page;
+  if (page === undefined) throw new Error(`segment ${n} has no page`);
+  return page;
 }

@@ -7,6 +7,11 @@ export class RequestOrder {
   private readonly running = new Set<Promise<void>>();
   private barrier: Promise<void> | undefined;
 
+  /** A barrier is waiting or at work: nothing may start before it is through. */
+  get isHeld(): boolean {
+    return this.barrier !== undefined;
+  }
+
   /** Runs `work` now, or when the barrier before it is through. `work` does not reject. */
   add(work: () => Promise<void>): void {
     this.start(this.barrier === undefined ? work() : this.barrier.then(work));

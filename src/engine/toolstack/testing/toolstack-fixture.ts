@@ -101,6 +101,7 @@ export class ToolstackFixture {
       store: this._server.connect(),
       guest: () => undefined,
       open: (description) => this.sources.open(description),
+      schedule: (task) => void Promise.resolve().then(task),
       log: () => undefined,
     });
     this.xend = new Xend({
