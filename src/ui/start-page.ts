@@ -21,7 +21,7 @@ import { TerminalView, type TerminalViewOptions } from './terminal/terminal-view
 export interface StartedDom0 {
   readonly dom0: Dom0;
   /** Ends domain 0 and every thread of its machine at once. */
-  terminate(): void;
+  readonly terminate: () => void;
 }
 
 /**

@@ -227,7 +227,6 @@ export class BlockQueue {
   private carryOutNow({ lent, sector, segments, transfer }: Run): boolean {
     const { image } = this.options;
     const isRead = transfer === BLKIF_OP_READ;
-    if ((isRead ? image.readNow : image.writeNow) === undefined) return false;
     const pieces = segments.map(({ bytes, offset }, n) => pageOf(lent, n).bytes.subarray(offset, offset + bytes));
     if (!isRead) return image.writeNow?.(sector, pieces) ?? false;
     if (!(image.readNow?.(sector, pieces) ?? false)) return false;
