@@ -1,7 +1,7 @@
 /**
  * Boots a kernel as a PV domain in Node, its vCPUs taking turns on one thread (or a thread each), and prints its console:
  * `tsx scripts/boot-node.ts --kernel FILE [--ramdisk FILE] [--memory MIB] [--maxmem MIB] [--vcpus N] [--online N]
- * [--append "ARGUMENTS"] [--disk SOURCE,VDEV,MODE]... [--seconds N] [--threads] [--translator off|on|eager] [--counters] [--type "WHAT=>TEXT\\n"]...`
+ * [--append "ARGUMENTS"] [--disk SOURCE,VDEV,MODE]... [--seconds N] [--threads] [--translator off|on|eager] [--counters] [--counters-at TEXT] [--type "WHAT=>TEXT\\n"]...`
  */
 import { readFileSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
@@ -30,6 +30,17 @@ import {
   VCPU_TLB_MISSES,
 } from '../src/engine/cpu/layout.ts';
 
+const COUNTERS = [
+  ['instructions', VCPU_INSTRUCTIONS],
+  ['translated', VCPU_INSTRUCTIONS_TRANSLATED],
+  ['TLB misses', VCPU_TLB_MISSES],
+  ['blocks decoded', VCPU_BLOCKS_DECODED],
+  ['code drops', VCPU_CODE_DROPS],
+  ['faults', VCPU_FAULTS],
+  ['events', VCPU_EVENTS],
+  ['page-table stores', PV_PAGE_TABLE_WRITES],
+] as const;
+
 const { values: options } = parseArgs({
   options: {
     kernel: { type: 'string' },
@@ -45,6 +56,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '60' },
     slice: { type: 'string', default: '250000' },
     counters: { type: 'boolean', default: false },
+    'counters-at': { type: 'string' },
     threads: { type: 'boolean', default: false },
     translator: { type: 'string', default: 'off' },
   },
@@ -205,6 +217,40 @@ const guestConsole = new ConsoleBackend(machine.mapRing(domid, built.consoleMfn,
 guestConsole.subscribe((bytes) => {
   process.stdout.write(bytes);
 });
+/** What the vCPUs counted up to now, by name. */
+const readCounters = (): Map<string, number> => {
+  const view = new DataView(domain.memory.buffer);
+  const counters = new Map<string, number>();
+  for (let vcpu = 0; vcpu < Number(options.vcpus); vcpu += 1) {
+    const add = (name: string, offset: number): void => {
+      const value = Number(view.getBigUint64(vcpuBlockOf(vcpu) + offset, true));
+      if (value > 0) counters.set(`v${vcpu} ${name}`, value);
+    };
+    for (const [name, offset] of COUNTERS) add(name, offset);
+    for (let n = 0; n < 48; n += 1) add(`hypercall ${n}`, PV_HYPERCALL_COUNTS + n * 8);
+    for (let n = 0; n < 32; n += 1) add(`exception ${n}`, PV_EXCEPTION_COUNTS + n * 8);
+    for (const [name, value] of Object.entries(translators[vcpu]?.counters ?? {})) counters.set(`v${vcpu} translator ${name}`, value);
+  }
+  return counters;
+};
+let lastCounters = new Map<string, number>();
+const reportCounters = (title: string, since = new Map<string, number>()): void => {
+  const facts = [...readCounters()].map(([name, value]) => [name, value - (since.get(name) ?? 0)] as const);
+  const text = facts.filter(([, value]) => value > 0).map(([name, value]) => `${name} ${value}`);
+  log.write(`(XEN) counters of ${title}, ${((clock.nowNs() - running) / 1e9).toFixed(1)} s: ${text.join(', ')}\n`);
+};
+/** With --counters-at: reports what was counted since the last line that had the text. */
+const running = clock.nowNs();
+let line = '';
+guestConsole.subscribe((bytes) => {
+  const lines = (line + new TextDecoder('latin1').decode(bytes)).split('\n');
+  line = lines.pop() ?? '';
+  for (const full of lines) {
+    if (options['counters-at'] === undefined || !full.includes(options['counters-at'])) continue;
+    reportCounters(full.trim(), lastCounters);
+    lastCounters = readCounters();
+  }
+});
 /** "WHAT=>TEXT": after the console has shown WHAT, types TEXT; "WHAT=>@PATH=VALUE" writes a node of the domain in XenStore. */
 const script = async (): Promise<void> => {
   for (const line of options.type ?? []) {
@@ -225,44 +271,12 @@ let over = false;
 machine.onDomainException(() => {
   over = true;
 });
-const running = clock.nowNs();
 await machine.unpauseDomain(domid);
 while (!over && clock.nowNs() - running < Number(options.seconds) * 1e9) await sleep(100);
-const seconds = (clock.nowNs() - running) / 1e9;
 if (!over) {
   await machine.pauseDomain(domid);
   for (let vcpu = 0; vcpu < Number(options.vcpus); vcpu += 1)
     for (const line of registerLines(domain.memory, domid, vcpu)) log.write(`(XEN) ${line}\n`);
 }
-if (options.counters) {
-  const view = new DataView(domain.memory.buffer);
-  for (let vcpu = 0; vcpu < Number(options.vcpus); vcpu += 1) {
-    const cpu = vcpuBlockOf(vcpu);
-    const counter = (offset: number): number => Number(view.getBigUint64(cpu + offset, true));
-    const list = (offset: number, count: number): string =>
-      Array.from({ length: count }, (_, n) => [n, counter(offset + n * 8)] as const)
-        .filter(([, value]) => value > 0)
-        .map(([n, value]) => `${n}:${value}`)
-        .join(' ');
-    const instructions = counter(VCPU_INSTRUCTIONS);
-    const translated = (counter(VCPU_INSTRUCTIONS_TRANSLATED) * 100) / instructions;
-    const translator = translators[vcpu];
-    const facts = [
-      `v${vcpu}: ${(instructions / 1e6).toFixed(1)} M instructions (${translated.toFixed(1)} % translated) in ${seconds.toFixed(1)} s`,
-      `${counter(VCPU_TLB_MISSES)} TLB misses`,
-      `${counter(VCPU_BLOCKS_DECODED)} blocks decoded`,
-      `${counter(VCPU_CODE_DROPS)} code drops`,
-      `${counter(VCPU_FAULTS)} faults`,
-      `${counter(VCPU_EVENTS)} events`,
-      `${counter(PV_PAGE_TABLE_WRITES)} direct page-table writes`,
-    ];
-    const lines = [
-      facts.join(', '),
-      `  hypercalls ${list(PV_HYPERCALL_COUNTS, 48)}`,
-      `  exceptions ${list(PV_EXCEPTION_COUNTS, 32)}`,
-      ...(translator === undefined ? [] : [`  ${JSON.stringify(translator.counters)}`]),
-    ];
-    log.write(`${lines.join('\n')}\n`);
-  }
-}
+if (options.counters) reportCounters('all');
 process.exit(0);

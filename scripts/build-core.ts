@@ -92,7 +92,7 @@ function interpreterSource(): string {
   return text.replace(mark, () => cases.join('\n')).replaceAll("from './", "from '../");
 }
 
-export async function buildCore(options: { debug?: boolean; output?: string } = {}): Promise<void> {
+export async function buildCore(options: { debug?: boolean; names?: boolean; output?: string } = {}): Promise<void> {
   mkdirSync(generated, { recursive: true });
   mkdirSync('build', { recursive: true });
   writeIfChanged(join(generated, 'tables.ts'), tablesSource(decoderTables(rows)));
@@ -103,7 +103,7 @@ export async function buildCore(options: { debug?: boolean; output?: string } = 
     ? ['src/engine/cpu/index.ts', 'src/engine/pv/index.ts']
     : ['src/engine/cpu/index.ts'];
   const output = options.output ?? 'build/core.wasm';
-  const optimise = options.debug ? ['-O1', '--debug'] : ['-O3', '--noAssert'];
+  const optimise = options.debug ? ['-O1', '--debug'] : ['-O3', '--noAssert', ...(options.names ? ['--debug'] : [])];
   const stderr = asc.createMemoryStream();
   const { error } = await asc.main(
     [
@@ -150,6 +150,9 @@ export async function buildCore(options: { debug?: boolean; output?: string } = 
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const started = performance.now();
-  await buildCore({ debug: process.argv.includes('--debug') });
-  console.log(`build/core.wasm in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  // --names keeps the functions' names, for profiles.
+  const names = process.argv.includes('--names');
+  const output = names ? 'build/core-names.wasm' : 'build/core.wasm';
+  await buildCore({ debug: process.argv.includes('--debug'), names, output });
+  console.log(`${output} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
