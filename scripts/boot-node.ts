@@ -22,9 +22,11 @@ import { vcpuBlockOf } from '../src/engine/hypervisor/domain-memory.ts';
 import { PV_EXCEPTION_COUNTS, PV_HYPERCALL_COUNTS, PV_PAGE_TABLE_WRITES } from '../src/engine/pv/layout.ts';
 import {
   VCPU_BLOCKS_DECODED,
+  VCPU_BLOCK_LOOKUPS,
   VCPU_CODE_DROPS,
   VCPU_EVENTS,
   VCPU_FAULTS,
+  VCPU_FLUSHES,
   VCPU_INSTRUCTIONS,
   VCPU_INSTRUCTIONS_TRANSLATED,
   VCPU_TLB_MISSES,
@@ -35,7 +37,9 @@ const COUNTERS = [
   ['translated', VCPU_INSTRUCTIONS_TRANSLATED],
   ['TLB misses', VCPU_TLB_MISSES],
   ['blocks decoded', VCPU_BLOCKS_DECODED],
+  ['block look-ups', VCPU_BLOCK_LOOKUPS],
   ['code drops', VCPU_CODE_DROPS],
+  ['flushes', VCPU_FLUSHES],
   ['faults', VCPU_FAULTS],
   ['events', VCPU_EVENTS],
   ['page-table stores', PV_PAGE_TABLE_WRITES],
@@ -229,7 +233,8 @@ const readCounters = (): Map<string, number> => {
     for (const [name, offset] of COUNTERS) add(name, offset);
     for (let n = 0; n < 48; n += 1) add(`hypercall ${n}`, PV_HYPERCALL_COUNTS + n * 8);
     for (let n = 0; n < 32; n += 1) add(`exception ${n}`, PV_EXCEPTION_COUNTS + n * 8);
-    for (const [name, value] of Object.entries(translators[vcpu]?.counters ?? {})) counters.set(`v${vcpu} translator ${name}`, value);
+    for (const [name, value] of Object.entries(translators[vcpu]?.counters ?? {}))
+      counters.set(`v${vcpu} translator ${name}`, value);
   }
   return counters;
 };

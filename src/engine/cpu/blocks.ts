@@ -18,21 +18,18 @@ import {
   VCPU_ARENA_END,
   VCPU_ARENA_NEXT,
   VCPU_BLOCKS_DECODED,
+  VCPU_BLOCK_LOOKUPS,
   VCPU_BLOCK_HASH,
   VCPU_CODE_DROPS,
   VCPU_CODE_EPOCH,
   VCPU_FRAME_HASH,
-  VCPU_JUMP_CACHE,
-  VCPU_JUMP_FILTER_KERNEL,
-  VCPU_JUMP_FILTER_USER,
-  VCPU_JUMP_KERNEL,
-  VCPU_JUMP_USER,
+  VCPU_JUMPS,
   VCPU_PAGE,
-  VCPU_USER_MODE,
 } from './layout';
 import { frameIndexOf } from './frames';
+import { cachedCode } from './banks';
 import { flushesServed } from './rendezvous';
-import { jumpFilterBit, translateExecute } from './tlb';
+import { translateExecute } from './tlb';
 import { decodeBlock, decodedOperations, decodeFailed, LARGEST_BLOCK_BYTES } from './decode-block';
 import { adoptRegion, dropFrameRegions } from './regions';
 import { HOT_LOOKUP_AGAIN } from './generated/hot';
@@ -51,10 +48,7 @@ export function dropAllBlocks(cpu: usize): void {
   store<u32>(cpu, arena, VCPU_ARENA_NEXT);
   memory.fill(cpu + VCPU_BLOCK_HASH, 0, BLOCK_HASH_ENTRIES * 4);
   memory.fill(cpu + VCPU_FRAME_HASH, 0, FRAME_HASH_ENTRIES * 4);
-  memory.fill(cpu + VCPU_JUMP_KERNEL, 0xff, JUMP_ENTRIES * JUMP_ENTRY_BYTES);
-  memory.fill(cpu + VCPU_JUMP_USER, 0xff, JUMP_ENTRIES * JUMP_ENTRY_BYTES);
-  store<u64>(cpu, 0, VCPU_JUMP_FILTER_KERNEL);
-  store<u64>(cpu, 0, VCPU_JUMP_FILTER_USER);
+  memory.fill(cpu + VCPU_JUMPS, 0, JUMP_ENTRIES * JUMP_ENTRY_BYTES);
   store<u32>(cpu, load<u32>(cpu, VCPU_CODE_EPOCH) + 1, VCPU_CODE_EPOCH);
 }
 
@@ -72,12 +66,29 @@ function frameBucket(cpu: usize, frame: u32): usize {
 
 // @ts-ignore: decorator
 @inline
-export function jumpEntry(cpu: usize, rip: u64): usize {
-  return <usize>load<u32>(cpu, VCPU_JUMP_CACHE) + ((<usize>(rip ^ (rip >> 9))) & (JUMP_ENTRIES - 1)) * JUMP_ENTRY_BYTES;
+function jumpEntry(cpu: usize, host: u32): usize {
+  return cpu + VCPU_JUMPS + <usize>((host ^ (host >> 12)) & (JUMP_ENTRIES - 1)) * JUMP_ENTRY_BYTES;
 }
 
-/** First operation for the code at `rip`, with VCPU_PAGE set; 0 = fault of the fetch recorded. Bypasses the jump cache, fills it. */
+/**
+ * First operation for the code at `rip`, with VCPU_PAGE set; 0 = fault of the fetch recorded. The jump cache goes by host address,
+ * so that it serves all modes and address spaces, and no flush touches it: what a flush drops is the way from `rip` to there.
+ */
+// @ts-ignore: decorator
+@inline
+export function operationAt(cpu: usize, rip: u64): usize {
+  const host = <u32>cachedCode(cpu, rip);
+  const jump = load<u64>(jumpEntry(cpu, host));
+  if (host != 0 && <u32>jump == host) {
+    store<u64>(cpu, rip & ~(<u64>(PAGE_BYTES - 1)), VCPU_PAGE);
+    return <usize>(jump >> 32);
+  }
+  return findOperation(cpu, rip);
+}
+
+/** As operationAt, by the hash of blocks; fills the jump cache. */
 export function findOperation(cpu: usize, rip: u64): usize {
+  store<u64>(cpu, load<u64>(cpu, VCPU_BLOCK_LOOKUPS) + 1, VCPU_BLOCK_LOOKUPS);
   store<u64>(cpu, rip & ~(<u64>(PAGE_BYTES - 1)), VCPU_PAGE);
   while (true) {
     const flushes = flushesServed(cpu);
@@ -107,13 +118,8 @@ function findTranslated(cpu: usize, rip: u64): usize {
     if (!block || flushes != flushesServed(cpu)) return 0;
   }
   const first = block + BLOCK_HEADER_BYTES;
-  const entry = jumpEntry(cpu, rip);
-  store<u64>(entry, rip);
-  store<u32>(entry, <u32>first, 8);
-  const filter = cpu + (load<u32>(cpu, VCPU_USER_MODE) ? VCPU_JUMP_FILTER_USER : VCPU_JUMP_FILTER_KERNEL);
-  let bits = jumpFilterBit(rip);
-  if (load<u32>(block, BLOCK_SECOND)) bits |= jumpFilterBit(rip + PAGE_BYTES);
-  store<u64>(filter, load<u64>(filter) | bits);
+  // A block of two pages depends on where the second one is mapped: it is looked up each time.
+  if (!load<u32>(block, BLOCK_SECOND)) store<u64>(jumpEntry(cpu, <u32>host), ((<u64>first) << 32) | <u64>host);
   return first;
 }
 

@@ -23,8 +23,8 @@ import {
   VCPU_REQUEST,
 } from './layout';
 import { frameIndexOf, frameRecordOf } from './frames';
+import { downgradeFrame } from './banks';
 import { flushRemote } from './rendezvous';
-import { downgradeFrame } from './tlb';
 import { dropFrameBlocks } from './blocks';
 import { dropAllRegions } from './regions';
 

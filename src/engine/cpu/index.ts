@@ -5,25 +5,21 @@
 import {
   CONTROL,
   CONTROL_ARENA_BYTES,
-  TLB_ENTRIES,
-  TLB_ENTRY_BYTES,
   VCPU_ARENA,
   VCPU_ARENA_END,
   VCPU_CC_OP,
   VCPU_FCW,
   VCPU_MXCSR,
   VCPU_RFLAGS,
-  VCPU_TLB_KERNEL,
-  VCPU_TLB_USER,
 } from './layout';
 import { dropAllRegions } from './regions';
 import { attachFrames } from './frames';
-import { setMode } from './tlb';
+import { resetBanks, setMode } from './banks';
 import { initialiseTables } from './generated/handlers';
 
 export { run } from './generated/interpreter';
 export { getRflags, setRflags } from './flags';
-export { flushTlb, flushPage, setMode } from './tlb';
+export { flushTlb, flushPage, setMode } from './banks';
 export { readableSlow, storeMarked } from './memory';
 export { condition, getCarry } from './flags';
 export { signedHigh } from './product';
@@ -53,8 +49,7 @@ export function attach(): void {
 export function resetVcpu(cpu: usize, arena: usize): void {
   store<u32>(cpu, <u32>arena, VCPU_ARENA);
   store<u32>(cpu, <u32>arena + load<u32>(CONTROL, CONTROL_ARENA_BYTES), VCPU_ARENA_END);
-  memory.fill(cpu + VCPU_TLB_KERNEL, 0xff, TLB_ENTRIES * TLB_ENTRY_BYTES);
-  memory.fill(cpu + VCPU_TLB_USER, 0xff, TLB_ENTRIES * TLB_ENTRY_BYTES);
+  resetBanks(cpu);
   dropAllRegions(cpu);
   setMode(cpu, 0);
   store<u64>(cpu, 0x202, VCPU_RFLAGS);

@@ -70,14 +70,15 @@ import {
   VECTOR_SS,
 } from './layout';
 import { effectiveAddress, effectiveOffset } from './address';
-import { findOperation, jumpEntry } from './blocks';
+import { findOperation, operationAt } from './blocks';
 import { servePostedDrops } from './code-marks';
 import { CF, OF, condition, getCarry, getFlags, setCc, setFlags, setLogic } from './flags';
 import { raise, settleFault } from './fault';
 import { deliverException, pollEvents } from './host';
+import { tlbEntry } from './banks';
 import { beginStore, endStore, readable } from './memory';
 import { enterGuest, leaveGuest, serveFlush, stayOutside } from './rendezvous';
-import { isCanonical, tlbEntry } from './tlb';
+import { isCanonical } from './tlb';
 import { stepInstruction } from './step';
 import { stackFault } from './handlers/control';
 import * as hot from './generated/hot';
@@ -247,18 +248,6 @@ function store8At(cpu: usize, va: u64, value: u32): i32 {
     return NEXT;
   }
   return storeSlow(cpu, va, 1, <u64>value);
-}
-
-/** Operation for RIP by the jump cache, else by look-up; 0 = fetch fault recorded. Sets VCPU_PAGE. */
-// @ts-ignore: decorator
-@inline
-function operationAt(cpu: usize, rip: u64): usize {
-  const entry = jumpEntry(cpu, rip);
-  if (load<u64>(entry) == rip) {
-    store<u64>(cpu, rip & PAGE_MASK, VCPU_PAGE);
-    return <usize>load<u32>(entry, 8);
-  }
-  return findOperation(cpu, rip);
 }
 
 /** Looks up the target of a branch and links it when it lies in the same page; 0 = fetch fault recorded. */

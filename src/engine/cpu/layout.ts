@@ -55,12 +55,16 @@ export const CONTROL_MM_LOCK = 0x800;
 export const CONTROL_SPLIT_LOCK = 0x840;
 /** u32, atomic: bit n = vCPU n would run and waits for a processor. */
 export const CONTROL_QUEUED_VCPUS = 0x880;
+/** u32, atomic: changes of page tables logged so far, and the latest of them, u64 each (cpu/table-log.ts). */
+export const CONTROL_TABLE_LOG_HEAD = 0x900;
+export const CONTROL_TABLE_LOG = 0x980;
+export const TABLE_LOG_ENTRIES = 128;
 /** From here on the control area belongs to the hypervisor: pv/layout.ts. */
 export const CONTROL_PV = 0x1000;
 
 /** First vCPU block; block n is at VCPU_BLOCKS + n * VCPU_BLOCK_BYTES. */
 export const VCPU_BLOCKS = 0x200000;
-export const VCPU_BLOCK_BYTES = 0x100000;
+export const VCPU_BLOCK_BYTES = 0x140000;
 export const MAX_VCPUS = 32;
 
 // ---- a vCPU block -----------------------------------------------------------------------------------------------------
@@ -127,10 +131,10 @@ export const CC_SHL = 10;
 
 /** u32: 0 = kernel mode, 1 = user mode. */
 export const VCPU_USER_MODE = 0x130;
-/** u32: current TLB (offset in this memory), one of the two below. */
+/** u32: current TLB (offset in this memory): that of one of the banks below. */
 export const VCPU_TLB = 0x134;
-/** u32: current jump cache. */
-export const VCPU_JUMP_CACHE = 0x138;
+/** u32: current code TLB, of the same bank. */
+export const VCPU_CODE_TLB = 0x138;
 /** u32: index of this vCPU. */
 export const VCPU_ID = 0x13c;
 /** u64 machine addresses of the L4 tables of the two modes; user 0 = none. */
@@ -189,13 +193,11 @@ export const VCPU_STORE_ADDRESS = 0x210;
 export const VCPU_SHADOW = 0x218;
 /** u32: host pointer of the operation under way (valid in out-of-line handlers). */
 export const VCPU_CURRENT_OP = 0x21c;
-/** u64 each: which hashed pages have entries in the jump caches (so that a page flush need not clear them for nothing). */
-export const VCPU_JUMP_FILTER_KERNEL = 0x220;
-export const VCPU_JUMP_FILTER_USER = 0x228;
-/** u32, TLB_USED_* bits: which TLBs and jump caches have entries since the last flush. */
-export const VCPU_TLB_USED = 0x230;
-export const TLB_USED_KERNEL = 1;
-export const TLB_USED_USER = 2;
+/** u32: user bank in use (offset in this memory); u32: counts choices of a user bank, to find the one used longest ago. */
+export const VCPU_USER_BANK = 0x220;
+export const VCPU_BANK_CLOCK = 0x224;
+/** u32: position in the log of table changes up to which this vCPU's banks are right (cpu/table-log.ts). */
+export const VCPU_TABLE_LOG_SEEN = 0x228;
 /** u32: kind of the slow store pending, one of the three below. */
 export const VCPU_STORE_KIND = 0x234;
 /** Written in place, in a frame with marks. */
@@ -227,6 +229,9 @@ export const VCPU_CODE_DROPS = 0x2a0;
 export const VCPU_FAULTS = 0x2a8;
 export const VCPU_HYPERCALLS = 0x2b0;
 export const VCPU_EVENTS = 0x2b8;
+/** Times all banks of translations were emptied; look-ups of blocks that the jump cache did not answer. */
+export const VCPU_FLUSHES = 0x2c0;
+export const VCPU_BLOCK_LOOKUPS = 0x2c8;
 
 // 0x300: vector and x87 state.
 /** XMM0..15, 16 bytes each. */
@@ -266,36 +271,48 @@ export const VCPU_STEP_BLOCK = 0x640;
 /** 0x800-0xfff: the hypervisor's state of this vCPU: pv/layout.ts. */
 export const VCPU_PV = 0x800;
 
-/** TLBs of kernel and user mode. */
-export const VCPU_TLB_KERNEL = 0x2000;
+/** Jump cache: u32 host address of code, u32 first operation of its block; all zero = nothing. */
+export const VCPU_JUMPS = 0x2000;
+export const JUMP_ENTRIES = 8192;
+export const JUMP_ENTRY_BYTES = 8;
+/** Hash of blocks by host address: u32 block pointer each. */
+export const VCPU_BLOCK_HASH = 0x12000;
+export const BLOCK_HASH_ENTRIES = 32768;
+/** Hash of frames that hold decoded code: u32 head of the list of their blocks. */
+export const VCPU_FRAME_HASH = 0x32000;
+export const FRAME_HASH_ENTRIES = 16384;
+/** Hashes of u32 heads: translated regions by the host address of their entry, and by the frames they were made from. */
+export const VCPU_REGION_HASH = 0x42000;
+export const VCPU_REGION_FRAMES = 0x46000;
+export const REGION_HASH_ENTRIES = 4096;
+/** Records of regions, and the operations that regions hand to handlers (cpu/regions.ts). */
+export const VCPU_REGION_ARENA = 0x4a000;
+export const VCPU_REGION_ARENA_END = 0x100000;
+/** Banks of translations: that of kernel mode, then those of user mode, each for one root table (cpu/tlb.ts). */
+export const VCPU_BANKS = 0x100000;
+export const USER_BANKS = 4;
+export const BANK_BYTES = 0xc200;
+/** TLB of a bank, at its start. */
 export const TLB_ENTRIES = 1024;
-/** u64 read tag, u64 write tag, u64 execute tag (page address, or all ones), u32 addend (host = addend + low 32 bits of va), u32 TLB_* bits. */
+/** u64 read tag, u64 write tag (page address, or all ones), u32 addend (host = addend + low 32 bits of va), u32 TLB_* bits. */
 export const TLB_ENTRY_BYTES = 32;
 export const TLB_READ = 0;
 export const TLB_WRITE = 8;
-export const TLB_EXECUTE = 16;
-export const TLB_ADDEND = 24;
-export const TLB_BITS = 28;
+export const TLB_ADDEND = 16;
+export const TLB_BITS = 20;
 /** The page may be written, but only by the slow path (code, page table, dirty log): the write tag is not set. */
 export const TLB_SLOW_WRITE = 1;
-export const VCPU_TLB_USER = 0xa000;
-/** Jump caches: u64 rip, u32 first operation, u32 unused. */
-export const VCPU_JUMP_KERNEL = 0x12000;
-export const VCPU_JUMP_USER = 0x1a000;
-export const JUMP_ENTRIES = 2048;
-export const JUMP_ENTRY_BYTES = 16;
-/** Hash of blocks by host address: u32 block pointer each. */
-export const VCPU_BLOCK_HASH = 0x22000;
-export const BLOCK_HASH_ENTRIES = 32768;
-/** Hash of frames that hold decoded code: u32 head of the list of their blocks. */
-export const VCPU_FRAME_HASH = 0x42000;
-export const FRAME_HASH_ENTRIES = 16384;
-/** Hashes of u32 heads: translated regions by the host address of their entry, and by the frames they were made from. */
-export const VCPU_REGION_HASH = 0x52000;
-export const VCPU_REGION_FRAMES = 0x56000;
-export const REGION_HASH_ENTRIES = 4096;
-/** Records of regions, and the operations that regions hand to handlers; ends with the block (cpu/regions.ts). */
-export const VCPU_REGION_ARENA = 0x5a000;
+/** Code TLB of a bank: u64 tag as above, u32 addend, u32 unused; as many entries. */
+export const BANK_CODE = 0x8000;
+export const CODE_TLB_ENTRY_BYTES = 16;
+/** u64[16] each: entries of the TLB and of the code TLB that have been filled; entries of the TLB filled for the lower half. */
+export const BANK_FILLED = 0xc000;
+export const BANK_CODE_FILLED = 0xc080;
+export const BANK_LOW_FILLED = 0xc100;
+/** u64: root table of a user bank (machine address), 0 = none; u32: when it was last chosen; u32: code of the lower half is in it. */
+export const BANK_ROOT = 0xc180;
+export const BANK_CHOSEN = 0xc188;
+export const BANK_LOW_CODE = 0xc18c;
 
 // A region: u32 next in its hash bucket, u32 host address of the entry, u32 function-table index (0 = dead), u32 frame index.
 export const REGION_NEXT = 0;
@@ -404,8 +421,8 @@ export const FRAME_CODE_VCPUS = 8;
 export const FRAME_REFERENCES = 12;
 /** u64, atomic: bit n = some vCPU has decoded bytes of the n-th 64-byte chunk of this frame. */
 export const FRAME_CODE_CHUNKS = 16;
-/** u64: pv's own use. */
-export const FRAME_PV = 24;
+/** u64, atomic: page address + 1 of the only fast-writable translation that TLBs may hold of this frame, all ones = several, 0 = none. */
+export const FRAME_WRITTEN_AT = 24;
 
 /** A fast-writable TLB entry for this frame may exist on some vCPU. Set by the TLB fill, before it looks at the marks. */
 export const FRAMEF_WRITE_CACHED = 1;

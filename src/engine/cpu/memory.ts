@@ -28,7 +28,8 @@ import {
   VCPU_STORE_HOST2,
   VCPU_STORE_KIND,
 } from './layout';
-import { ACCESS_READ, ACCESS_WRITE, fillTlb, logDirty, takeRefusedHost, tlbEntry } from './tlb';
+import { tlbEntry } from './banks';
+import { ACCESS_READ, ACCESS_WRITE, fillTlb, logDirty, takeRefusedHost } from './tlb';
 import { frameRecordOf, isFrame, machineAddressOf } from './frames';
 import { dropCode } from './code-marks';
 import { pageTableStore } from './host';

@@ -28,11 +28,11 @@ import {
   RETRY,
   TLB_WRITE,
   TRAP,
-  VCPU_BLOCK_BYTES,
   VCPU_FETCH_BUFFER,
   VCPU_MXCSR,
   VCPU_PAGE,
   VCPU_REGION_ARENA,
+  VCPU_REGION_ARENA_END,
   VCPU_REGION_FRAMES,
   VCPU_REGION_GENERATION,
   VCPU_REGION_HASH,
@@ -40,8 +40,9 @@ import {
   VCPU_RIP,
 } from './layout';
 import { frameIndexOf } from './frames';
+import { tlbEntry } from './banks';
 import { serveFlush } from './rendezvous';
-import { fillTlb, tlbEntry, translateExecute, ACCESS_WRITE } from './tlb';
+import { fillTlb, translateExecute, ACCESS_WRITE } from './tlb';
 import { xmmReg, xmmRmReg } from './access';
 import { DENORMAL } from './softfloat/environment';
 import { markCode } from './code-marks';
@@ -76,7 +77,7 @@ export function resetRegions(cpu: usize): void {
 /** Takes `bytes` of the arena (a multiple of 16); 0 = it is full. */
 export function allocateRegionBytes(cpu: usize, bytes: u32): usize {
   const at = load<u32>(cpu, VCPU_REGION_NEXT);
-  if (at + bytes > <u32>VCPU_BLOCK_BYTES) return 0;
+  if (at + bytes > <u32>VCPU_REGION_ARENA_END) return 0;
   store<u32>(cpu, at + bytes, VCPU_REGION_NEXT);
   return cpu + at;
 }

@@ -29,7 +29,7 @@ import {
   VCPU_IN_GUEST,
   VCPU_REQUEST,
 } from './layout';
-import { flushTlb } from './tlb';
+import { flushTlb } from './banks';
 
 /** Looks at a word before sleeping on it: a vCPU that is on a processor polls after some hundred nanoseconds. */
 const SPINS = 1000;

@@ -1,6 +1,6 @@
 /**
- * Software TLBs and the page walk. Kernel and user mode have a TLB and a jump cache each, so that a switch of modes swaps two
- * pointers; every flush acts on both. An entry is fast-writable only when the page is writable, dirty and unmarked.
+ * The page walk and what it puts into the TLBs (banks.ts). An entry is fast-writable only when the page is writable, dirty and
+ * unmarked.
  * @sdm Vol.3A 4.5 (4-level paging), 4.6 (access rights), 4.7 (page-fault error code), 4.8 (accessed and dirty flags)
  */
 import {
@@ -12,44 +12,25 @@ import {
   FRAMEF_DIRTY,
   FRAMEF_LOG_DIRTY,
   FRAMEF_WRITE_CACHED,
-  JUMP_ENTRIES,
-  JUMP_ENTRY_BYTES,
   PAGE_BYTES,
-  TLB_ADDEND,
-  TLB_BITS,
-  TLB_ENTRIES,
   TLB_ENTRY_BYTES,
-  TLB_EXECUTE,
-  TLB_READ,
   TLB_SLOW_WRITE,
-  TLB_USED_KERNEL,
-  TLB_USED_USER,
-  TLB_WRITE,
   VCPU_CR3_KERNEL,
   VCPU_CR3_USER,
-  VCPU_JUMP_CACHE,
-  VCPU_JUMP_FILTER_KERNEL,
-  VCPU_JUMP_FILTER_USER,
-  VCPU_JUMP_KERNEL,
-  VCPU_JUMP_USER,
   VCPU_STEPPING,
-  VCPU_TLB,
-  VCPU_TLB_KERNEL,
   VCPU_TLB_MISSES,
-  VCPU_TLB_USED,
-  VCPU_TLB_USER,
   VCPU_USER_MODE,
   VECTOR_GP,
 } from './layout';
 import { NOT_CANONICAL, raise, raisePageFault } from './fault';
 import { frameHost, frameIsMarked, frameRecordOf } from './frames';
 import { watchesPage } from './watch';
+import { INVALID_TAG, cachedCode, fillCode, fillData, noteWritable, tlbEntry } from './banks';
 
 export const ACCESS_READ: u32 = 0;
 export const ACCESS_WRITE: u32 = 1;
 export const ACCESS_EXECUTE: u32 = 2;
 
-const INVALID_TAG: u64 = 0xffffffffffffffff;
 const PTE_PRESENT: u64 = 1;
 const PTE_WRITE: u64 = 2;
 const PTE_USER: u64 = 4;
@@ -65,7 +46,6 @@ const M2P_BYTES: u64 = 0x4000000000;
 
 /** Leaf entry found by the last successful walk: its rights, and the host address of the page (0 = none). */
 let leafWritable: bool = false;
-let leafExecutable: bool = false;
 let leafDirty: bool = false;
 
 export function isCanonical(va: u64): bool {
@@ -142,7 +122,6 @@ function walk(cpu: usize, va: u64, access: u32): usize {
     const wanted = access == ACCESS_WRITE ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED;
     if ((entry & wanted) != wanted && !setEntryBits(entryPointer, entry, wanted)) continue;
     leafWritable = writable;
-    leafExecutable = executable;
     leafDirty = ((entry | wanted) & PTE_DIRTY) != 0;
     return host;
   }
@@ -170,7 +149,6 @@ function walkM2p(cpu: usize, va: u64, access: u32, errorBase: u32, user: u32): u
     return 0;
   }
   leafWritable = false;
-  leafExecutable = false;
   leafDirty = false;
   return <usize>load<u32>(CONTROL, CONTROL_M2P) + ((<usize>index) << 12);
 }
@@ -180,8 +158,8 @@ function isM2p(va: u64): bool {
 }
 
 /**
- * Translates `va` for `access` and fills the TLB entry. Returns the host pointer of the byte at `va`, or 0 with the fault
- * recorded. The pointer may be used for a store only if the entry's write tag matches afterwards (else the store is slow).
+ * Translates `va` for `access` and puts it into the current bank. Returns the host pointer of the byte at `va`, or 0 with the
+ * fault recorded. The pointer may be used for a store only if the entry's write tag matches afterwards (else the store is slow).
  */
 export function fillTlb(cpu: usize, va: u64, access: u32): usize {
   if (!isCanonical(va)) {
@@ -193,105 +171,31 @@ export function fillTlb(cpu: usize, va: u64, access: u32): usize {
   const host = walk(cpu, va, access);
   if (!host) return 0;
   const page = va & ~(<u64>(PAGE_BYTES - 1));
-  const entry = <usize>load<u32>(cpu, VCPU_TLB) + ((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
+  const byte = host + ((<usize>va) & (PAGE_BYTES - 1));
+  if (access == ACCESS_EXECUTE) {
+    fillCode(cpu, page, host);
+    return byte;
+  }
   let writeTag = INVALID_TAG;
   let bits: u32 = 0;
   if (leafWritable && leafDirty && !isM2p(va)) {
     const record = frameRecordOf(host);
+    noteWritable(record, page);
     if (!(atomic.load<u32>(record, FRAME_FLAGS) & FRAMEF_WRITE_CACHED)) atomic.or<u32>(record, FRAMEF_WRITE_CACHED, FRAME_FLAGS);
     // Order matters: whoever marks the frame sets the mark first and looks at WRITE_CACHED second.
     if (frameIsMarked(record)) bits = TLB_SLOW_WRITE;
     else writeTag = page;
   }
   // Watched pages are translated anew for each access, which memory.ts then reports.
-  if (load<u32>(cpu, VCPU_STEPPING) && access != ACCESS_EXECUTE && watchesPage(cpu, va)) {
-    memory.fill(entry, 0xff, TLB_ENTRY_BYTES);
-    return host + ((<usize>va) & (PAGE_BYTES - 1));
-  }
-  store<u64>(entry, page, TLB_READ);
-  store<u64>(entry, writeTag, TLB_WRITE);
-  store<u64>(entry, leafExecutable ? page : INVALID_TAG, TLB_EXECUTE);
-  store<u32>(entry, <u32>host - <u32>page, TLB_ADDEND);
-  store<u32>(entry, bits, TLB_BITS);
-  store<u32>(
-    cpu,
-    load<u32>(cpu, VCPU_TLB_USED) | (load<u32>(cpu, VCPU_USER_MODE) ? TLB_USED_USER : TLB_USED_KERNEL),
-    VCPU_TLB_USED,
-  );
-  return host + ((<usize>va) & (PAGE_BYTES - 1));
-}
-
-// @ts-ignore: decorator
-@inline
-export function tlbEntry(cpu: usize, va: u64): usize {
-  return <usize>load<u32>(cpu, VCPU_TLB) + ((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
+  if (load<u32>(cpu, VCPU_STEPPING) && watchesPage(cpu, va)) memory.fill(tlbEntry(cpu, va), 0xff, TLB_ENTRY_BYTES);
+  else fillData(cpu, page, host, writeTag, bits);
+  return byte;
 }
 
 /** Host pointer for an instruction fetch at `va`, 0 = fault recorded. */
 export function translateExecute(cpu: usize, va: u64): usize {
-  const entry = tlbEntry(cpu, va);
-  if (load<u64>(entry, TLB_EXECUTE) == (va & ~(<u64>(PAGE_BYTES - 1)))) return <usize>load<u32>(entry, TLB_ADDEND) + <usize>va;
-  return fillTlb(cpu, va, ACCESS_EXECUTE);
-}
-
-/** Drops every translation of both modes on this vCPU. */
-export function flushTlb(cpu: usize): void {
-  const used = load<u32>(cpu, VCPU_TLB_USED);
-  if (used & TLB_USED_KERNEL) {
-    memory.fill(cpu + VCPU_TLB_KERNEL, 0xff, TLB_ENTRIES * TLB_ENTRY_BYTES);
-    clearJumpCache(cpu, VCPU_JUMP_KERNEL, VCPU_JUMP_FILTER_KERNEL);
-  }
-  if (used & TLB_USED_USER) {
-    memory.fill(cpu + VCPU_TLB_USER, 0xff, TLB_ENTRIES * TLB_ENTRY_BYTES);
-    clearJumpCache(cpu, VCPU_JUMP_USER, VCPU_JUMP_FILTER_USER);
-  }
-  store<u32>(cpu, 0, VCPU_TLB_USED);
-}
-
-function clearJumpCache(cpu: usize, cache: usize, filter: usize): void {
-  if (!load<u64>(cpu + filter)) return;
-  memory.fill(cpu + cache, 0xff, JUMP_ENTRIES * JUMP_ENTRY_BYTES);
-  store<u64>(cpu + filter, 0);
-}
-
-/** Bit of a jump-cache filter for the page of `va`. */
-// @ts-ignore: decorator
-@inline
-export function jumpFilterBit(va: u64): u64 {
-  return (<u64>1) << ((va >> 12) & 63);
-}
-
-/** Drops the translation of one page in both modes on this vCPU. */
-export function flushPage(cpu: usize, va: u64): void {
-  const offset = ((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
-  memory.fill(cpu + VCPU_TLB_KERNEL + offset, 0xff, TLB_ENTRY_BYTES);
-  memory.fill(cpu + VCPU_TLB_USER + offset, 0xff, TLB_ENTRY_BYTES);
-  const bit = jumpFilterBit(va);
-  if (load<u64>(cpu, VCPU_JUMP_FILTER_KERNEL) & bit) clearJumpCache(cpu, VCPU_JUMP_KERNEL, VCPU_JUMP_FILTER_KERNEL);
-  if (load<u64>(cpu, VCPU_JUMP_FILTER_USER) & bit) clearJumpCache(cpu, VCPU_JUMP_USER, VCPU_JUMP_FILTER_USER);
-}
-
-/** Takes the fast-write right from every entry of this vCPU that maps the frame at `host`. */
-export function downgradeFrame(cpu: usize, host: usize): void {
-  downgradeIn(cpu + VCPU_TLB_KERNEL, <u32>host);
-  downgradeIn(cpu + VCPU_TLB_USER, <u32>host);
-}
-
-function downgradeIn(table: usize, host: u32): void {
-  const end = table + TLB_ENTRIES * TLB_ENTRY_BYTES;
-  for (let entry = table; entry < end; entry += TLB_ENTRY_BYTES) {
-    const tag = load<u64>(entry, TLB_WRITE);
-    if (tag == INVALID_TAG || load<u32>(entry, TLB_ADDEND) + <u32>tag != host) continue;
-    store<u64>(entry, INVALID_TAG, TLB_WRITE);
-    store<u32>(entry, TLB_SLOW_WRITE, TLB_BITS);
-  }
-}
-
-/** Switches between kernel (0) and user (1) mode; the hypervisor swaps GS bases and checks that user tables exist. */
-export function setMode(cpu: usize, user: u32): void {
-  store<u32>(cpu, user, VCPU_USER_MODE);
-  store<u32>(cpu, <u32>cpu + (user ? VCPU_TLB_USER : VCPU_TLB_KERNEL), VCPU_TLB);
-  store<u32>(cpu, <u32>cpu + (user ? VCPU_JUMP_USER : VCPU_JUMP_KERNEL), VCPU_JUMP_CACHE);
+  const host = cachedCode(cpu, va);
+  return host ? host : fillTlb(cpu, va, ACCESS_EXECUTE);
 }
 
 /** Notes a store in the dirty log. */

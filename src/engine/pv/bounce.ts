@@ -17,7 +17,7 @@ import {
 } from '../cpu/layout';
 import { getRflags, setRflags } from '../cpu/flags';
 import { beginStore, copyToGuest, endStore } from '../cpu/memory';
-import { setMode } from '../cpu/tlb';
+import { setMode } from '../cpu/banks';
 import { FLAT_KERNEL_CS, FLAT_KERNEL_SS } from '../abi/guest-context';
 import { VCPU_INFO_evtchn_upcall_mask } from '../abi/shared-info';
 import { VMASST_TYPE_architectural_iopl } from '../abi/mmu';

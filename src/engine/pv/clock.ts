@@ -5,7 +5,7 @@
  */
 import { VCPU_ID, VCPU_USER_MODE } from '../cpu/layout';
 import { copyToGuest } from '../cpu/memory';
-import { setMode } from '../cpu/tlb';
+import { setMode } from '../cpu/banks';
 import { RUNSTATE_BYTES, RUNSTATE_state_entry_time, RUNSTATE_time, SHUTDOWN_watchdog } from '../abi/sched';
 import { VIRQ_TIMER } from '../abi/event-channel';
 import { VMASST_TYPE_runstate_update_flag } from '../abi/mmu';

@@ -21,7 +21,8 @@ import {
   PAGE_BYTES,
 } from '../cpu/layout';
 import { frameHost, frameRecord, frameRecordOf, frameIndexOf, hostOfFrameIndex, machineAddressOf } from '../cpu/frames';
-import { downgradeFrame } from '../cpu/tlb';
+import { downgradeFrame } from '../cpu/banks';
+import { noteRootGone } from '../cpu/table-log';
 import { storeMarked } from '../cpu/memory';
 import { EINVAL } from '../abi/errno';
 import { HYPERVISOR_FIRST_L4_SLOT, HYPERVISOR_LAST_L4_SLOT } from '../abi/mmu';
@@ -168,6 +169,7 @@ export function dropType(cpu: usize, record: usize): void {
   if (type == TYPE_L1) atomic.and<u32>(record, ~FRAMEF_PAGE_TABLE, FRAME_FLAGS);
   store<u32>(record, word & ~TYPE_VALIDATED, FRAME_TYPE);
   const host = hostOfRecord(record);
+  if (type == TYPE_L4) noteRootGone(cpu, machineAddressOf(host) >> 12);
   dropEntries(cpu, host, type, 512);
 }
 

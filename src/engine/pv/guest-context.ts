@@ -41,7 +41,8 @@ import {
   VCPU_CR3_USER,
 } from '../cpu/layout';
 import { getRflags, setRflags, updateStepping } from '../cpu/flags';
-import { isCanonical, setMode } from '../cpu/tlb';
+import { setMode } from '../cpu/banks';
+import { isCanonical } from '../cpu/tlb';
 import { EINVAL } from '../abi/errno';
 import {
   GUEST_CONTEXT_BYTES,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CONTROL, CONTROL_BYTES, CONTROL_PV, MAX_VCPUS, VCPU_PV, VCPU_TLB_KERNEL } from '../cpu/layout.ts';
+import { CONTROL, CONTROL_BYTES, CONTROL_PV, MAX_VCPUS, VCPU_PV, VCPU_JUMPS } from '../cpu/layout.ts';
 import { EVTCHN_2L_NR_CHANNELS, NR_VIRQS } from '../abi/event-channel.ts';
 import { GUEST_CONTEXT_BYTES } from '../abi/guest-context.ts';
 import { HYPERCALL_COUNT } from '../abi/hypercall.ts';
@@ -39,7 +39,7 @@ function fields(prefix: string, lowest: number): [string, number, number][] {
 }
 
 describe.each([
-  ['a vCPU’s fields', 'PV_', VCPU_PV, VCPU_TLB_KERNEL],
+  ['a vCPU’s fields', 'PV_', VCPU_PV, VCPU_JUMPS],
   ['the domain’s fields', 'DOMAIN_', CONTROL + CONTROL_PV, CONTROL + CONTROL_BYTES],
 ])('%s', (_, prefix, from, to) => {
   const all = fields(prefix, from);

@@ -5,7 +5,8 @@
 import { PAGE_BYTES, VCPU_CR3_KERNEL, VCPU_CR3_USER, VCPU_LDT_BASE, VCPU_LDT_LIMIT } from '../cpu/layout';
 import { frameHost, frameRecord } from '../cpu/frames';
 import { copyFromGuest, copyToGuest, storeMarked } from '../cpu/memory';
-import { flushPage, flushTlb } from '../cpu/tlb';
+import { flushTlb, selectUserBank, switchKernelTables } from '../cpu/banks';
+import { catchUp } from '../cpu/table-log';
 import { EACCES, EFAULT, EINVAL, ENOSYS, EOPNOTSUPP, ESRCH } from '../abi/errno';
 import {
   MMUEXT_CLEAR_PAGE,
@@ -29,6 +30,7 @@ import {
 } from '../abi/mmu';
 import { PV_SCRATCH, TYPE_L1, TYPE_L4, TYPE_WRITABLE } from './layout';
 import {
+  PTE_ACCESSED_DIRTY,
   dropReference,
   dropType,
   lockMemory,
@@ -90,10 +92,8 @@ function extendedOne(cpu: usize, command: u32, first: u64, second: u64): i32 {
     case MMUEXT_NEW_USER_BASEPTR:
       return newUserBasePointer(cpu, first);
     case MMUEXT_TLB_FLUSH_LOCAL:
-      flushTlb(cpu);
-      return 0;
     case MMUEXT_INVLPG_LOCAL:
-      flushPage(cpu, first);
+      catchUp(cpu);
       return 0;
     case MMUEXT_TLB_FLUSH_MULTI:
     case MMUEXT_INVLPG_MULTI: {
@@ -151,6 +151,19 @@ export function setUserRoot(cpu: usize, target: usize, mfn: u64): i32 {
   return setRoot(cpu, target, mfn, VCPU_CR3_USER);
 }
 
+/** Whether two root tables refer to the same tables, with the same rights, in their upper halves. */
+function upperHalvesEqual(one: u64, other: u64): bool {
+  const first = frameHost(one);
+  const second = frameHost(other);
+  if (!first || !second) return false;
+  const ignored = v128.splat<u64>(~PTE_ACCESSED_DIRTY);
+  for (let offset: usize = PAGE_BYTES / 2; offset < <usize>PAGE_BYTES; offset += 16) {
+    const difference = v128.and(v128.xor(v128.load(first + offset), v128.load(second + offset)), ignored);
+    if (v128.any_true(difference)) return false;
+  }
+  return true;
+}
+
 function setRoot(cpu: usize, target: usize, mfn: u64, field: usize): i32 {
   const old = load<u64>(target + field);
   if (old == mfn << 12) return 0;
@@ -163,7 +176,11 @@ function setRoot(cpu: usize, target: usize, mfn: u64, field: usize): i32 {
     }
   }
   store<u64>(target + field, mfn << 12);
-  flushTlb(target);
+  if (target == cpu) catchUp(cpu);
+  else flushTlb(target);
+  // Kernel mappings are the same in all address spaces as a rule: what the kernel has of them stays.
+  if (field == VCPU_CR3_USER) selectUserBank(target, mfn << 12);
+  else switchKernelTables(target, upperHalvesEqual(old >> 12, mfn));
   dropRoot(cpu, old);
   unlockMemory();
   return 0;
@@ -173,7 +190,7 @@ function setRoot(cpu: usize, target: usize, mfn: u64, field: usize): i32 {
 export function newBasePointer(cpu: usize, mfn: u64): i32 {
   if (!mfn) return -EINVAL;
   if (load<u64>(cpu, VCPU_CR3_KERNEL) == mfn << 12) {
-    flushTlb(cpu);
+    catchUp(cpu);
     return 0;
   }
   return setKernelRoot(cpu, cpu, mfn);

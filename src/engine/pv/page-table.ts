@@ -8,7 +8,7 @@
 import { CONTROL, CONTROL_VCPU_COUNT, VCPU_CR3_KERNEL } from '../cpu/layout';
 import { frameHost, frameRecordOf } from '../cpu/frames';
 import { copyFromGuest, copyToGuest, storeMarked } from '../cpu/memory';
-import { flushPage, flushTlb } from '../cpu/tlb';
+import { catchUp, noteEntryChanged, noteUpperEntryChanged } from '../cpu/table-log';
 import { EFAULT, EINVAL, ESRCH } from '../abi/errno';
 import {
   HYPERVISOR_FIRST_L4_SLOT,
@@ -66,6 +66,7 @@ function changeEntry(cpu: usize, pointer: usize, entry: u64, level: u32, preserv
     // Refers to the same frame in the same way: only its other flags change.
     if (entry & refusedBits(level)) return -EINVAL;
     writeEntry(cpu, pointer, entry, preserve);
+    noteChange(cpu, pointer, old, level);
     return 0;
   }
   if (entry & PTE_PRESENT) {
@@ -73,8 +74,20 @@ function changeEntry(cpu: usize, pointer: usize, entry: u64, level: u32, preserv
     if (outcome) return outcome;
   }
   writeEntry(cpu, pointer, entry, preserve);
+  noteChange(cpu, pointer, old, level);
   dropEntry(cpu, old, level);
   return 0;
+}
+
+/** Tells the TLBs of an entry that is no longer what it was. What was not present is in none. */
+function noteChange(cpu: usize, pointer: usize, old: u64, level: u32): void {
+  if (!(old & PTE_PRESENT)) return;
+  if (level != TYPE_L1) {
+    noteUpperEntryChanged(cpu);
+    return;
+  }
+  const host = frameHost((old & PTE_FRAME) >> 12);
+  if (host) noteEntryChanged(cpu, (pointer >> 3) & 511, host);
 }
 
 /** Only accessed and dirty bits can change under the lock, so what the old entry referred to is known. */
@@ -182,8 +195,7 @@ export function updateVaMapping(cpu: usize, va: u64, entry: u64, flags: u64): i6
       if (bitmap < 0) return outcome ? outcome : -EFAULT;
       mask = <u32>bitmap;
     }
-    if (kind == UVMF_INVLPG && !target) flushPage(cpu, va);
-    else if (!target) flushTlb(cpu);
+    if (!target) catchUp(cpu);
     else flushMask(cpu, mask);
   }
   return outcome;
@@ -222,6 +234,7 @@ function storeDirectly(cpu: usize, mfn: u64, machineAddress: u64, oldValue: u64,
     dropEntry(cpu, newValue, TYPE_L1);
     return 2;
   }
+  noteChange(cpu, pointer, oldValue, TYPE_L1);
   dropEntry(cpu, oldValue, TYPE_L1);
   storeMarked(cpu, pointer, 8);
   return 1;

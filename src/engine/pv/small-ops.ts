@@ -15,7 +15,8 @@
 import { PAGE_BYTES, VCPU_CR0, VCPU_DR, VCPU_FS_BASE, VCPU_GS_BASE, VCPU_ID, VCPU_INACTIVE_GS_BASE } from '../cpu/layout';
 import { updateStepping } from '../cpu/flags';
 import { copyFromGuest, copyToGuest } from '../cpu/memory';
-import { flushTlb, isCanonical } from '../cpu/tlb';
+import { flushTlb } from '../cpu/banks';
+import { isCanonical } from '../cpu/tlb';
 import { EFAULT, EINVAL, ENODEV, ENOSYS, EPERM } from '../abi/errno';
 import {
   CALLBACKF_mask_events,
