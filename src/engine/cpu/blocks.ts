@@ -119,7 +119,7 @@ function findTranslated(cpu: usize, rip: u64): usize {
   }
   const first = block + BLOCK_HEADER_BYTES;
   // A block of two pages depends on where the second one is mapped: it is looked up each time.
-  if (!load<u32>(block, BLOCK_SECOND)) store<u64>(jumpEntry(cpu, <u32>host), ((<u64>first) << 32) | <u64>host);
+  if (!load<u32>(block, BLOCK_SECOND)) store<u64>(jumpEntry(cpu, <u32>host), ((<u64>first) << 32) | (<u64>host));
   return first;
 }
 

@@ -2,16 +2,7 @@
  * The core's exports. An instance serves one vCPU thread (or dom0's view of a domain): `attach` first, then `run`.
  * The hypervisor's own exports are added by pv/.
  */
-import {
-  CONTROL,
-  CONTROL_ARENA_BYTES,
-  VCPU_ARENA,
-  VCPU_ARENA_END,
-  VCPU_CC_OP,
-  VCPU_FCW,
-  VCPU_MXCSR,
-  VCPU_RFLAGS,
-} from './layout';
+import { CONTROL, CONTROL_ARENA_BYTES, VCPU_ARENA, VCPU_ARENA_END, VCPU_CC_OP, VCPU_FCW, VCPU_MXCSR, VCPU_RFLAGS } from './layout';
 import { dropAllRegions } from './regions';
 import { attachFrames } from './frames';
 import { resetBanks, setMode } from './banks';

@@ -30,7 +30,7 @@ const READ_AT_MOST: u32 = TABLE_LOG_ENTRIES / 2;
 /** The last-level entry `slot` no longer leads to the page at `host`, or not as it did. Under the memory lock; `cpu` 0 = no vCPU. */
 export function noteEntryChanged(cpu: usize, slot: usize, host: usize): void {
   if (cpu) forgetTranslation(cpu, slot, <u32>host);
-  append(cpu, (ENTRY << 32) | <u64>(<u32>host) | <u64>slot);
+  append(cpu, (ENTRY << 32) | (<u64>(<u32>host)) | (<u64>slot));
 }
 
 /** An entry above the last level changed. Under the memory lock; `cpu` 0 = no vCPU. */
@@ -48,7 +48,7 @@ export function noteRootGone(cpu: usize, mfn: u64): void {
 function append(cpu: usize, record: u64): void {
   if (cpu != 0 && load<u32>(CONTROL, CONTROL_VCPU_COUNT) <= 1) return;
   const head = atomic.load<u32>(CONTROL, CONTROL_TABLE_LOG_HEAD);
-  atomic.store<u64>(CONTROL + CONTROL_TABLE_LOG + ((<usize>head & (TABLE_LOG_ENTRIES - 1)) << 3), record);
+  atomic.store<u64>(CONTROL + CONTROL_TABLE_LOG + (((<usize>head) & (TABLE_LOG_ENTRIES - 1)) << 3), record);
   atomic.store<u32>(CONTROL, head + 1, CONTROL_TABLE_LOG_HEAD);
   if (cpu != 0 && load<u32>(cpu, VCPU_TABLE_LOG_SEEN) == head) store<u32>(cpu, head + 1, VCPU_TABLE_LOG_SEEN);
 }
@@ -63,7 +63,7 @@ export function catchUp(cpu: usize): void {
     return;
   }
   for (let n = seen; n != head; n++) {
-    const record = atomic.load<u64>(CONTROL + CONTROL_TABLE_LOG + ((<usize>n & (TABLE_LOG_ENTRIES - 1)) << 3));
+    const record = atomic.load<u64>(CONTROL + CONTROL_TABLE_LOG + (((<usize>n) & (TABLE_LOG_ENTRIES - 1)) << 3));
     const kind = record >> 32;
     if (kind == UPPER_ENTRY) {
       flushTlb(cpu);
