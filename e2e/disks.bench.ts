@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- disks`: what a guest gets out of its disk by an I/O program of our own (e2e/bench/disk.c), beside what the store
+ * `npm run bench -- --disks`: what a guest gets out of its disk by an I/O program of our own (e2e/bench/disk.c), beside what the store
  * under it gives when it is driven directly in the same run and in the same way: chunks of 256 KiB, 4 MiB at a time, each batch
  * durable before the next begins. On both stores.
  */

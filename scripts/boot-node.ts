@@ -1,7 +1,8 @@
 /**
  * Boots a kernel as a PV domain in Node, its vCPUs taking turns on one thread (or a thread each), and prints its console:
  * `tsx scripts/boot-node.ts --kernel FILE [--ramdisk FILE] [--memory MIB] [--maxmem MIB] [--vcpus N] [--online N]
- * [--append "ARGUMENTS"] [--disk SOURCE,VDEV,MODE]... [--seconds N] [--threads] [--translator off|on|eager] [--counters] [--counters-at TEXT] [--type "WHAT=>TEXT\\n"]...`
+ * [--append "ARGUMENTS"] [--disk SOURCE,VDEV,MODE]... [--seconds N] [--threads] [--translator off|on|eager] [--counters] [--counters-at TEXT] [--type "WHAT=>TEXT\\n"]...
+ * [--bench NAME,NAME|all] [--rounds N]`
  */
 import { readFileSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
@@ -16,6 +17,7 @@ import { ConsoleBackend } from '../src/engine/devices/console/console-backend.ts
 import { DEFAULT_OPTIONS, EAGER_OPTIONS, type Translator, createTranslator } from '../src/engine/jit/index.ts';
 import { XenstoreServer } from '../src/engine/xenstore/server.ts';
 import { writeDomainTree } from '../src/engine/toolstack/xend/domain-tree.ts';
+import { benchInGuest, benchRamdisk } from './boot-node-bench.ts';
 import { attachDisks } from './boot-node-disks.ts';
 import { registerLines } from '../src/engine/hypervisor/crash-report.ts';
 import { vcpuBlockOf } from '../src/engine/hypervisor/domain-memory.ts';
@@ -63,6 +65,8 @@ const { values: options } = parseArgs({
     'counters-at': { type: 'string' },
     threads: { type: 'boolean', default: false },
     translator: { type: 'string', default: 'off' },
+    bench: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
   },
 });
 if (options.kernel === undefined) throw new Error('--kernel FILE is needed');
@@ -161,9 +165,10 @@ const pages = Number(options.memory) * 256;
 const maxPages = Number(options.maxmem ?? options.memory) * 256;
 const domid = await machine.createDomain({ maxPages, maxVcpus: Number(options.vcpus), handle: randomFillSync(new Uint8Array(16)) });
 const started = clock.nowNs();
+const ramdisk = options.ramdisk === undefined ? undefined : new Uint8Array(readFileSync(options.ramdisk));
 const built = await machine.buildDomain(domid, {
   kernel: new Uint8Array(readFileSync(options.kernel)),
-  ramdisk: options.ramdisk === undefined ? undefined : new Uint8Array(readFileSync(options.ramdisk)),
+  ramdisk: options.bench === undefined || ramdisk === undefined ? ramdisk : benchRamdisk(ramdisk),
   commandLine: options.append,
   pages,
   features: '',
@@ -272,7 +277,33 @@ const script = async (): Promise<void> => {
 script().catch((error: unknown) => {
   log.write(`${String(error)}\n`);
 });
+const allCounters = (): { instructions: number; translated: number } => {
+  const view = new DataView(domain.memory.buffer);
+  const sum = (offset: number): number =>
+    Array.from({ length: Number(options.vcpus) }, (_, vcpu) => Number(view.getBigUint64(vcpuBlockOf(vcpu) + offset, true))).reduce(
+      (total, one) => total + one,
+    );
+  return { instructions: sum(VCPU_INSTRUCTIONS), translated: sum(VCPU_INSTRUCTIONS_TRANSLATED) };
+};
 let over = false;
+if (options.bench !== undefined) {
+  const guest = {
+    type: (text: string) => {
+      guestConsole.push(new TextEncoder().encode(text));
+    },
+    waitFor: (pattern: string | RegExp) => guestConsole.waitFor(pattern),
+    counters: allCounters,
+  };
+  benchInGuest(guest, options.bench, Number(options.rounds), (line) => {
+    log.write(`${line}\n`);
+  })
+    .catch((error: unknown) => {
+      log.write(`${String(error)}\n`);
+    })
+    .finally(() => {
+      over = true;
+    });
+}
 machine.onDomainException(() => {
   over = true;
 });

@@ -57,10 +57,13 @@ export interface PackageSource {
   closure(names: readonly string[]): Promise<string[]>;
 }
 
-export function packageSource(): PackageSource {
+export type Architecture = 'amd64' | 'i386';
+
+/** @param architecture i386 is fetched with package lists of its own, below build/packages: this machine's settings stay as they are */
+export function packageSource(architecture: Architecture = 'amd64'): PackageSource {
   const mirror = process.env['WEBXEN_DEBIAN_MIRROR'];
-  if (mirror !== undefined && mirror !== '') return new MirrorSource(mirror.replace(/\/$/, ''));
-  if (has('apt-get')) return new AptSource();
+  if (mirror !== undefined && mirror !== '') return new MirrorSource(mirror.replace(/\/$/, ''), architecture);
+  if (has('apt-get')) return new AptSource(architecture);
   throw new PackageError(
     'The guest images are made from Debian packages, and this machine has no apt-get. Set WEBXEN_DEBIAN_MIRROR to the address of a ' +
       'Debian mirror (the directory that holds dists/ and pool/) and run again.',
@@ -69,15 +72,30 @@ export function packageSource(): PackageSource {
 
 class AptSource implements PackageSource {
   private listsPresent = false;
+  /** What sends every apt command to the lists of the architecture. */
+  private readonly scope: readonly string[];
+
+  constructor(private readonly architecture: Architecture) {
+    const lists = join(cacheDirectory, `lists-${architecture}`);
+    const own = ['Architecture', 'Architectures'].flatMap((name) => ['-o', `APT::${name}=${architecture}`]);
+    this.scope =
+      architecture === 'amd64'
+        ? []
+        : [...own, '-o', `Dir::State::lists=${lists}`, '-o', 'Dir::Cache::pkgcache=', '-o', 'Dir::Cache::srcpkgcache='];
+    if (architecture !== 'amd64') mkdirSync(join(lists, 'partial'), { recursive: true });
+  }
 
   private ensureLists(): void {
     if (this.listsPresent) return;
-    const shown = spawnSync('apt-cache', ['show', 'busybox-static'], { stdio: 'ignore' });
-    if (shown.status !== 0) {
-      if (process.getuid?.() !== 0) {
+    const present = (): boolean =>
+      spawnSync('apt-cache', [...this.scope, 'show', 'busybox-static'], { stdio: 'ignore' }).status === 0;
+    if (!present()) {
+      if (this.architecture === 'amd64' && process.getuid?.() !== 0) {
         throw new PackageError("apt's package lists are empty. Run `sudo apt-get update` once, then run this again.");
       }
-      run('apt-get', ['update', '-q']);
+      // One list of several may fail; what matters is whether the packages are known then.
+      const { stderr } = spawnSync('apt-get', [...this.scope, ...sandboxOption(), 'update', '-q'], { encoding: 'utf8' });
+      if (!present()) throw new PackageError(`apt-get update brought no package lists for ${this.architecture}:\n${stderr.trim()}`);
     }
     this.listsPresent = true;
   }
@@ -89,16 +107,16 @@ class AptSource implements PackageSource {
   /** A field of the version apt would install; empty when the package has no such field. */
   private field(name: string, field: string): string {
     this.ensureLists();
-    return controlFields(run('apt-cache', ['show', '--no-all-versions', name])).get(field) ?? '';
+    return controlFields(run('apt-cache', [...this.scope, 'show', '--no-all-versions', name])).get(field) ?? '';
   }
 
   fetch(name: string): Promise<string> {
     const version = this.field(name, 'Version');
-    const cached = cachedPackage(name, version);
+    const cached = cachedPackage(name, version, this.architecture);
     if (cached !== undefined) return Promise.resolve(cached);
     mkdirSync(cacheDirectory, { recursive: true });
-    run('apt-get', ['download', '-q', ...sandboxOption(), name], { cwd: cacheDirectory });
-    const fetched = cachedPackage(name, version);
+    run('apt-get', [...this.scope, 'download', '-q', ...sandboxOption(), name], { cwd: cacheDirectory });
+    const fetched = cachedPackage(name, version, this.architecture);
     if (fetched === undefined) throw new PackageError(`apt-get download ${name} left no package behind.`);
     return Promise.resolve(fetched);
   }
@@ -109,6 +127,7 @@ class AptSource implements PackageSource {
     mkdirSync(cacheDirectory, { recursive: true });
     writeFileSync(status, '');
     const simulated = run('apt-get', [
+      ...this.scope,
       ...['-s', '-q', '-y', '--no-install-recommends', '-o', `Dir::State::status=${status}`, '-o', 'Debug::NoLocking=1'],
       ...['install', ...names],
     ]);
@@ -124,12 +143,15 @@ function sandboxOption(): string[] {
 class MirrorSource implements PackageSource {
   private index: Map<string, Map<string, string>> | undefined;
 
-  constructor(private readonly mirror: string) {}
+  constructor(
+    private readonly mirror: string,
+    private readonly architecture: Architecture,
+  ) {}
 
   private async packages(): Promise<Map<string, Map<string, string>>> {
     if (this.index !== undefined) return this.index;
     const suite = process.env['WEBXEN_DEBIAN_SUITE'] ?? 'stable';
-    const bytes = await download(`${this.mirror}/dists/${suite}/main/binary-amd64/Packages.gz`);
+    const bytes = await download(`${this.mirror}/dists/${suite}/main/binary-${this.architecture}/Packages.gz`);
     const index = new Map<string, Map<string, string>>();
     for (const paragraph of gunzipSync(bytes).toString('utf8').split('\n\n')) {
       const fields = controlFields(paragraph);
@@ -142,7 +164,7 @@ class MirrorSource implements PackageSource {
 
   private async find(name: string): Promise<Map<string, string>> {
     const fields = (await this.packages()).get(name);
-    if (fields === undefined) throw new PackageError(`The mirror has no package ${name} for amd64.`);
+    if (fields === undefined) throw new PackageError(`The mirror has no package ${name} for ${this.architecture}.`);
     return fields;
   }
 
@@ -153,14 +175,14 @@ class MirrorSource implements PackageSource {
   async fetch(name: string): Promise<string> {
     const fields = await this.find(name);
     const version = fields.get('Version') ?? '';
-    const cached = cachedPackage(name, version);
+    const cached = cachedPackage(name, version, this.architecture);
     if (cached !== undefined) return cached;
     const bytes = await download(`${this.mirror}/${fields.get('Filename') ?? ''}`);
     const digest = createHash('sha256').update(bytes).digest('hex');
     if (digest !== fields.get('SHA256'))
       throw new PackageError(`The package ${name} from the mirror does not have the checksum its index gives.`);
     mkdirSync(cacheDirectory, { recursive: true });
-    const path = join(cacheDirectory, `${name}_${fileVersion(version)}_${fields.get('Architecture') ?? 'amd64'}.deb`);
+    const path = join(cacheDirectory, `${name}_${fileVersion(version)}_${fields.get('Architecture') ?? this.architecture}.deb`);
     writeFileSync(path, bytes);
     return path;
   }
@@ -217,11 +239,10 @@ function fileVersion(version: string): string {
   return version.replaceAll(':', '%3a');
 }
 
-function cachedPackage(name: string, version: string): string | undefined {
+function cachedPackage(name: string, version: string, architecture: Architecture): string | undefined {
   if (!existsSync(cacheDirectory)) return undefined;
-  const file = readdirSync(cacheDirectory).find(
-    (entry) => entry.startsWith(`${name}_${fileVersion(version)}_`) && entry.endsWith('.deb'),
-  );
+  const names = [architecture, 'all'].map((kind) => `${name}_${fileVersion(version)}_${kind}.deb`);
+  const file = readdirSync(cacheDirectory).find((entry) => names.includes(entry));
   return file === undefined ? undefined : join(cacheDirectory, file);
 }
 

@@ -21,7 +21,7 @@ const LEFT_OUT = new Set(
 /** Paths that no check reads. */
 const STRIPPED = [
   /^usr\/share\/(doc|man|info|locale|lintian|bash-completion|menu|pixmaps|applications|bug|binfmts|python3)(\/|$)/,
-  /^usr\/lib\/x86_64-linux-gnu\/(gconv|audit|engines-3|libdb|perl-base\/unicore\/.*\.pl$)/,
+  /^usr\/lib\/[^/]+-linux-gnu\/(gconv|audit|engines-3|libdb|perl-base\/unicore\/.*\.pl$)/,
   /^usr\/lib\/python3\.\d+\/(test|idlelib|lib2to3|ensurepip|distutils|pydoc_data|unittest|xmlrpc|wsgiref|sqlite3|dbm|tkinter|venv|config-[^/]*)(\/|$)/,
   /^usr\/lib\/python3\.\d+\/lib-dynload\/_(sqlite3|dbm|codecs_[a-z]+)\./,
   /^usr\/lib\/python3\.\d+\/lib-dynload\/nis\./,
@@ -33,11 +33,10 @@ const STRIPPED = [
 /** What the guest's CPU does not show; the C library on this machine must not choose code for it either. */
 const GUEST_CPU = 'glibc.cpu.hwcaps=-AVX,-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-FMA,-FMA4,-BMI1,-BMI2,-LZCNT,-MOVBE,-XSAVE,-XSAVEC';
 
-export async function makeTestImages(source: PackageSource, directory: string, recipe: string): Promise<void> {
+/** Puts Debian's programs and the project's own system into a tree. */
+export async function addDebianPrograms(tree: Tree, source: PackageSource): Promise<PackageRecord[]> {
   const names = (await source.closure(PACKAGES)).filter((name) => !LEFT_OUT.has(name));
-  console.log(`images: the tests' ramdisk is made of ${names.length} packages`);
-  const tree = new Tree();
-  tree.skeleton();
+  console.log(`images: Debian's programs for a ramdisk are ${names.length} packages`);
   const packages: PackageRecord[] = [];
   for (const name of [...names, 'busybox-static']) {
     const unpacked = unpack(await source.fetch(name));
@@ -48,6 +47,13 @@ export async function makeTestImages(source: PackageSource, directory: string, r
       tree.unpacked(unpacked.directory, (path) => !STRIPPED.some((pattern) => pattern.test(path)));
     }
   }
+  return packages;
+}
+
+export async function makeTestImages(source: PackageSource, directory: string, recipe: string): Promise<void> {
+  const tree = new Tree();
+  tree.skeleton();
+  const packages = await addDebianPrograms(tree, source);
   tree.folder('images/checks', 'checks');
 
   rmSync(directory, { recursive: true, force: true });

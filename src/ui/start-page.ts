@@ -1,5 +1,5 @@
 /** Puts the page together around a dom0: script API, terminals, domains, keyboard. */
-import type { Dom0, MachineStorage } from '../workers/protocol.ts';
+import type { BootOptions, Dom0 } from '../workers/protocol.ts';
 import { showBanner } from './boot/banner.ts';
 import { powerOn, showFailure } from './boot/power-on.ts';
 import { MachinePanel } from './domains/machine-panel.ts';
@@ -25,6 +25,7 @@ export interface StartedDom0 {
 }
 
 /**
+ * `?hypervisor=` in the page's address is the hypervisor's command line.
  * @param startDom0 makes the connection; called once the browser is known to be able to run it. Its argument is to be called when
  * domain 0 cannot run or has died.
  */
@@ -53,7 +54,7 @@ export function startPage(startDom0: (onFailure: (reason: string) => void) => St
     });
     const { dom0, terminate } = startDom0(fail);
     end = terminate;
-    await runMachine(dom0, storage, sizeFrom(parameters), () => {
+    await runMachine(dom0, { storage, commandLine: parameters.get('hypervisor') ?? '' }, sizeFrom(parameters), () => {
       give(dom0);
     });
   };
@@ -65,7 +66,7 @@ export function startPage(startDom0: (onFailure: (reason: string) => void) => St
 
 async function runMachine(
   dom0: Dom0,
-  storage: MachineStorage,
+  bootOptions: BootOptions,
   fixedSize: TerminalViewOptions['fixedSize'],
   onReady: () => void,
 ): Promise<void> {
@@ -98,7 +99,7 @@ async function runMachine(
   tabs.add('dom0', 'Domain-0', shell.view);
   tabs.select('dom0');
   await showBanner(shell.view);
-  await dom0.boot({ storage }, showProgress);
+  await dom0.boot(bootOptions, showProgress);
   await shell.view.write((await dom0.consoleText('xen')).replaceAll(/\r?\n/g, '\r\n'));
   consoles.openHypervisor();
   await shell.open();

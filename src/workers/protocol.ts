@@ -3,6 +3,10 @@
  * on it. Messages that flow often (console bytes) are batched by the worker.
  */
 
+import type { ProfilePart } from '../engine/jit/code-profile.ts';
+
+export type { ProfilePart };
+
 export interface ExecResult {
   stdout: string;
   stderr: string;
@@ -50,16 +54,23 @@ export interface MachineStorage {
   readonly kind: 'indexeddb' | 'opfs' | 'memory';
 }
 
+export interface BootOptions {
+  storage: MachineStorage;
+  /** The hypervisor's, such as "translator=off"; words it does not know are ignored. */
+  commandLine?: string;
+}
+
 export interface Dom0 {
   /**
    * Powers the machine on; resolves when the shell takes commands. onProgress is called as long as the machine runs: for its
    * start and later for each long task, such as fetching a kernel; a task is over when its fraction is 1.
    */
-  boot(options: { storage: MachineStorage }, onProgress: (progress: Progress) => void): Promise<void>;
+  boot(options: BootOptions, onProgress: (progress: Progress) => void): Promise<void>;
   exec(command: string, options?: { stdin?: string; timeoutMs?: number }): Promise<ExecResult>;
   readFile(path: string): Promise<Uint8Array>;
   writeFile(path: string, bytes: Uint8Array): Promise<void>;
   counters(domain: string | number): Promise<VcpuCounters[]>;
+  profile(domain: string | number): Promise<ProfilePart>;
   /** The interactive shell of dom0 on a terminal; output goes to the sink from now on. */
   openShell(sink: TerminalSink, columns: number, rows: number): Promise<number>;
   shellInput(shell: number, bytes: Uint8Array): Promise<void>;

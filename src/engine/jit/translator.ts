@@ -20,6 +20,8 @@ export interface TranslatorOptions {
   readonly everything: boolean;
   /** Regions at most; then all are forgotten. */
   readonly maximumRegions: number;
+  /** Told of each region made, with the virtual address of its entry's page. */
+  readonly onRegion?: (page: bigint, region: Region) => void;
 }
 
 export const DEFAULT_OPTIONS: TranslatorOptions = {
@@ -133,6 +135,7 @@ export class Translator {
       this.refused.add(host);
       return false;
     }
+    this.options.onRegion?.(page, region);
     try {
       this.install(region, host);
     } catch (error) {

@@ -26,6 +26,7 @@ export function startDom0(onFailure: (reason: string) => void): { dom0: Dom0; te
     readFile: (path) => remote.readFile(path),
     writeFile: (path, bytes) => remote.writeFile(path, bytes),
     counters: (domain) => remote.counters(domain),
+    profile: (domain) => remote.profile(domain),
     openShell: (sink, columns, rows) => remote.openShell(shared(sink), columns, rows),
     shellInput: (shell, bytes) => remote.shellInput(shell, bytes),
     shellResize: (shell, columns, rows) => remote.shellResize(shell, columns, rows),

@@ -1,7 +1,7 @@
 /**
  * The script API: what `window.xen` offers to tests, embedders and the browser's own console. Stable: fields are added, not changed.
  */
-import type { ExecResult, VcpuCounters } from '../../workers/protocol.ts';
+import type { ExecResult, ProfilePart, VcpuCounters } from '../../workers/protocol.ts';
 
 export interface ExecOptions {
   /** What the command reads from its standard input. */
@@ -39,6 +39,11 @@ export interface XenMachine {
   writeFile(path: string, data: Uint8Array | string): Promise<void>;
   /** Per vCPU: guest instructions retired, by tier; exits by reason; TLB misses; time running, ns. */
   counters(domain: string | number): Promise<VcpuCounters[]>;
+  /**
+   * Where the guest's time went since the last call, by guest address, over all vCPUs; empty unless the page's address has
+   * `?hypervisor=profile`. For `npm run bench -- --profile`; the fields may change.
+   */
+  profile(domain: string | number): Promise<ProfilePart>;
 }
 
 declare global {

@@ -20,6 +20,7 @@ export function createScriptMachine(machine: Promise<Dom0>): XenMachine {
       await (await machine).writeFile(path, typeof data === 'string' ? new TextEncoder().encode(data) : data);
     },
     counters: async (domain) => (await machine).counters(domain),
+    profile: async (domain) => (await machine).profile(domain),
   };
 }
 

@@ -6,9 +6,9 @@ import { powerOn } from './machine.ts';
 
 const KIB_PER_PAGE = 4;
 
-export async function createMachine(): Promise<Machine> {
+export async function createMachine(commandLine: string): Promise<Machine> {
   const ring = new ConsoleRing();
-  const machine = await powerOn({ log: ring, commandLine: '' });
+  const machine = await powerOn({ log: ring, commandLine });
   const { hypervisor } = machine;
   ring.write(greeting(hypervisor.physical()));
   return {
@@ -20,6 +20,7 @@ export async function createMachine(): Promise<Machine> {
       return { grants: domain.grants, bindChannel: (port) => domain.channels.bind(port) };
     },
     counters: (domid) => machine.counters(domid),
+    profile: (domid) => machine.profile(domid),
     onMessage: (listener) => ring.subscribe(listener),
     log: (line) => ring.write(`${line}\n`),
     entropy: { bytes: (count) => crypto.getRandomValues(new Uint8Array(count)) },

@@ -53,6 +53,7 @@ const platform = (store: MemoryFileStore): Dom0Platform => ({
         return guest.ring;
       },
       guest: () => undefined,
+      profile: () => ({ samples: [[0x401000, 1, 2, 3, 4]], regions: [], exits: [] }),
       counters: (domid) => [
         { vcpu: 0, instructionsInterpreted: domid, instructionsTranslated: 0, exits: {}, tlbMisses: 0, runningNs: 0 },
       ],

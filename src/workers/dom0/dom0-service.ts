@@ -2,7 +2,7 @@
 import { resolvePath } from '../../engine/storage/path.ts';
 import { encodeUtf8 } from '../../engine/storage/utf8.ts';
 import { messageOf } from '../../engine/toolstack/xend-error.ts';
-import type { Dom0, DomainRow, ExecResult, MachineStorage, Progress, TerminalSink, VcpuCounters } from '../protocol.ts';
+import type { BootOptions, Dom0, DomainRow, ExecResult, ProfilePart, Progress, TerminalSink, VcpuCounters } from '../protocol.ts';
 import { ShellSession } from '../shell/session.ts';
 import { INITIAL_DIRECTORY } from '../shell/shell-host.ts';
 import { SinkWriter } from '../shell/sink-writer.ts';
@@ -25,9 +25,9 @@ export class Dom0Service implements Dom0 {
     this._platform = platform;
   }
 
-  async boot(options: { storage: MachineStorage }, onProgress: (progress: Progress) => void): Promise<void> {
+  async boot(options: BootOptions, onProgress: (progress: Progress) => void): Promise<void> {
     if (this._booting !== undefined) throw new Error('domain 0 has been started already');
-    this._booting = Dom0System.boot(this._platform, options.storage, onProgress);
+    this._booting = Dom0System.boot(this._platform, options, onProgress);
     try {
       await this._booting;
     } catch (error) {
@@ -62,6 +62,11 @@ export class Dom0Service implements Dom0 {
   async counters(domain: string | number): Promise<VcpuCounters[]> {
     const system = await this._system();
     return system.machine.counters(system.xend.find(String(domain)).domid);
+  }
+
+  async profile(domain: string | number): Promise<ProfilePart> {
+    const system = await this._system();
+    return system.machine.profile(system.xend.find(String(domain)).domid);
   }
 
   async openShell(sink: TerminalSink, columns: number, rows: number): Promise<number> {

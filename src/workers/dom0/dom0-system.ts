@@ -18,7 +18,7 @@ import { subcommandNames, xmCommand } from '../../engine/toolstack/xm/xm.ts';
 import type { StoreClient } from '../../engine/xenstore/client.ts';
 import { XenstoreServer } from '../../engine/xenstore/server.ts';
 import type { Domid } from '../../engine/hypervisor/control.ts';
-import type { MachineStorage, Progress } from '../protocol.ts';
+import type { BootOptions, MachineStorage, Progress } from '../protocol.ts';
 import type { History } from '../shell/history.ts';
 import type { Programs } from '../shell/local-host.ts';
 import type { SessionServices } from '../shell/session.ts';
@@ -80,7 +80,7 @@ export class Dom0System {
   /** @param onProgress also called later, for each long task */
   static async boot(
     platform: Dom0Platform,
-    storage: MachineStorage,
+    { storage, commandLine = '' }: BootOptions,
     onProgress: (progress: Progress) => void,
   ): Promise<Dom0System> {
     const { clock } = platform;
@@ -90,7 +90,7 @@ export class Dom0System {
       messages.push(`[${((clock.nowMs() - bootTimeMs) / 1000).toFixed(6).padStart(12)}] ${text}\n`);
     };
     const [machine, files, bootFiles] = await Promise.all([
-      during(onProgress, 'Starting the hypervisor', platform.createMachine()),
+      during(onProgress, 'Starting the hypervisor', platform.createMachine(commandLine)),
       during(onProgress, 'Reading the files of domain 0', openFiles(platform, storage, say)),
       platform.bootFiles().catch((error: unknown): BootFiles => {
         say(`boot: ${messageOf(error)}`);

@@ -2,7 +2,7 @@
 import type { BlockGuest } from '../../engine/devices/block/block-connection.ts';
 import type { Domid, HypervisorControl, SharedRing } from '../../engine/hypervisor/control.ts';
 import type { Entropy } from '../../engine/toolstack/services.ts';
-import type { VcpuCounters } from '../protocol.ts';
+import type { ProfilePart, VcpuCounters } from '../protocol.ts';
 
 export interface Machine {
   readonly control: HypervisorControl;
@@ -12,6 +12,8 @@ export interface Machine {
   guest(domid: Domid): BlockGuest | undefined;
   /** One entry a vCPU; throws when there is no such domain. */
   counters(domid: Domid): VcpuCounters[];
+  /** What profiles of its code gathered since the last call. */
+  profile(domid: Domid): ProfilePart;
   /** Calls back with everything the hypervisor says from now on; the function returned ends that. */
   onMessage(listener: (text: string) => void): () => void;
   /** A line in the hypervisor's log, for daemons. */
@@ -19,5 +21,5 @@ export interface Machine {
   readonly entropy: Entropy;
 }
 
-/** Powers the machine on. Rejects with a sentence when this browser cannot run it. */
-export type CreateMachine = () => Promise<Machine>;
+/** Powers the machine on with the hypervisor's command line. Rejects with a sentence when this browser cannot run it. */
+export type CreateMachine = (commandLine: string) => Promise<Machine>;

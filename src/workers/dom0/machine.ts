@@ -19,11 +19,12 @@ import type { Domid } from '../../engine/hypervisor/control.ts';
 import { vcpuBlockOf } from '../../engine/hypervisor/domain-memory.ts';
 import type { AsyncWaiter, HypervisorLog } from '../../engine/hypervisor/platform.ts';
 import { TSC_KHZ } from '../../engine/hypervisor/domain.ts';
+import { addProfiles, type ProfilePart } from '../../engine/jit/index.ts';
 import { platformDecoders } from '../decoders.ts';
 import { machineClock, monotonicMs } from '../machine-clock.ts';
 import type { VcpuCounters } from '../protocol.ts';
 import { WorkerLauncher } from '../vcpu/launcher.ts';
-import { translatorSetting } from '../vcpu/messages.ts';
+import { profileWanted, translatorSetting } from '../vcpu/messages.ts';
 
 const MEBIBYTE_PAGES = 256;
 /** Machine memory shown and shared out when the browser does not say how much the device has. */
@@ -47,7 +48,11 @@ export interface PoweredMachine {
   /** Workers of vCPUs alive. */
   workers(): number;
   counters(domid: Domid): VcpuCounters[];
+  /** What the profiles of its vCPUs gathered since the last call; empty unless the command line asked for profiles. */
+  profile(domid: Domid): ProfilePart;
 }
+
+const NO_PROFILE: ProfilePart = { samples: [], regions: [], exits: [] };
 
 async function compile(url: string, name: string): Promise<WebAssembly.Module> {
   const response = await fetch(url);
@@ -83,9 +88,13 @@ export async function powerOn({ log, commandLine }: MachineSettings): Promise<Po
   const powerOnMs = monotonicMs();
   const module = await compile(coreUrl, 'The processor core');
   const consoleLines = lineAssembler();
+  const profiles = new Map<number, ProfilePart>();
   const launcher = new WorkerLauncher({
     powerOnMs,
     translator: translatorSetting(commandLine),
+    onProfile: profileWanted(commandLine)
+      ? (domid, part) => profiles.set(domid, addProfiles([profiles.get(domid) ?? NO_PROFILE, part]))
+      : undefined,
     onConsole: (domid, bytes) => {
       for (const line of consoleLines(domid, bytes)) log.write(`(d${domid}) ${line}\n`);
     },
@@ -111,6 +120,11 @@ export async function powerOn({ log, commandLine }: MachineSettings): Promise<Po
     hypervisor,
     workers: () => launcher.workers,
     counters: (domid) => readCounters(hypervisor, domid),
+    profile: (domid) => {
+      const part = profiles.get(domid) ?? NO_PROFILE;
+      profiles.delete(domid);
+      return part;
+    },
   };
 }
 

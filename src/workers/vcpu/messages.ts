@@ -1,5 +1,7 @@
 /** What passes between dom0 and the thread of a vCPU: one message to start it; all else goes through the domain's memory. */
 
+import type { ProfilePart } from '../../engine/jit/index.ts';
+
 /** Whether hot guest code is translated: eager translates everything at once, for tests. */
 export type TranslatorSetting = 'on' | 'off' | 'eager';
 
@@ -9,6 +11,11 @@ export function translatorSetting(commandLine: string): TranslatorSetting {
   return word === 'off' || word === 'eager' ? word : 'on';
 }
 
+/** Whether the hypervisor's command line asks for a profile of the guests' code by `profile`. */
+export function profileWanted(commandLine: string): boolean {
+  return /(?:^|\s)profile(?=\s|$)/.test(commandLine);
+}
+
 export interface StartVcpu {
   readonly domid: number;
   readonly vcpu: number;
@@ -16,10 +23,13 @@ export interface StartVcpu {
   readonly module: WebAssembly.Module;
   readonly powerOnMs: number;
   readonly translator: TranslatorSetting;
+  readonly profile: boolean;
 }
 
 export type VcpuNews =
   /** Bytes of the guest's emergency console. */
   | { readonly kind: 'console'; readonly bytes: Uint8Array }
+  /** What a profile gathered since the last such message. */
+  | { readonly kind: 'profile'; readonly part: ProfilePart }
   /** The core trapped: a defect of ours. */
   | { readonly kind: 'failure'; readonly text: string };

@@ -3,11 +3,14 @@
  * sees no message but the first; dom0 ends it by terminating the worker.
  */
 import { instantiateCore } from '../../engine/hypervisor/core.ts';
-import { DEFAULT_OPTIONS, EAGER_OPTIONS, createTranslator } from '../../engine/jit/index.ts';
+import { CodeProfile, DEFAULT_OPTIONS, EAGER_OPTIONS, createTranslator } from '../../engine/jit/index.ts';
 import { vcpuBlockOf } from '../../engine/hypervisor/domain-memory.ts';
 import { VcpuRunner } from '../../engine/hypervisor/vcpu-runner.ts';
 import { machineClock } from '../machine-clock.ts';
 import type { StartVcpu, VcpuNews } from './messages.ts';
+
+/** Between two messages of a profile. */
+const PROFILE_NS = 100_000_000;
 
 function tell(news: VcpuNews): void {
   postMessage(news);
@@ -26,7 +29,7 @@ function randomWords(): () => number {
   };
 }
 
-function live({ memory, module, vcpu, powerOnMs, translator }: StartVcpu): never {
+function live({ memory, module, vcpu, powerOnMs, translator, profile }: StartVcpu): never {
   const clock = machineClock(powerOnMs);
   const core = instantiateCore(module, memory, {
     nowNs: () => clock.nowNs(),
@@ -38,12 +41,22 @@ function live({ memory, module, vcpu, powerOnMs, translator }: StartVcpu): never
   const failed = (error: unknown): void => {
     tell({ kind: 'failure', text: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   };
-  const options = translator === 'eager' ? EAGER_OPTIONS : DEFAULT_OPTIONS;
+  const profiled = profile ? new CodeProfile(memory, vcpuBlockOf(vcpu), () => clock.nowNs()) : undefined;
+  const options = {
+    ...(translator === 'eager' ? EAGER_OPTIONS : DEFAULT_OPTIONS),
+    ...(profiled === undefined ? {} : { onRegion: profiled.regionMade }),
+  };
   const hot = translator === 'off' ? null : createTranslator(core, memory, vcpuBlockOf(vcpu), options);
-  const runner = new VcpuRunner(core, memory, vcpu, clock, failed, hot);
+  const runner = new VcpuRunner(profiled?.around(core) ?? core, memory, vcpu, clock, failed, hot);
   const words = new Int32Array(memory.buffer);
+  let nextReportNs = 0;
   for (;;) {
     const step = runner.step();
+    if (profiled !== undefined && clock.nowNs() >= nextReportNs) {
+      const part = profiled.take();
+      if (part !== undefined) tell({ kind: 'profile', part });
+      nextReportNs = clock.nowNs() + PROFILE_NS;
+    }
     if (step.kind === 'ran') continue;
     const timeoutMs = (step.deadlineNs - clock.nowNs()) / 1e6;
     if (timeoutMs > 0) Atomics.wait(words, step.index, step.value, timeoutMs);

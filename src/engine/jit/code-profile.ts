@@ -1,0 +1,123 @@
+/**
+ * Where a vCPU's time goes, by guest address: for `npm run bench -- --profile`. It stands between the core's `run` and its caller
+ * and has runs end more often; the time and instructions of each are put down to the address where it ended. Nothing of it is
+ * there when it is off.
+ */
+import { EXIT_BUDGET, VCPU_INSTRUCTIONS, VCPU_INSTRUCTIONS_TRANSLATED, VCPU_RIP } from '../cpu/layout.ts';
+import type { Region } from './region.ts';
+
+/** Guest instructions between samples: a prime, so as not to keep step with a loop. */
+const SAMPLE_INSTRUCTIONS = 4999;
+/** Addresses told apart between two takings at most; what is beyond counts for address 0. */
+const ADDRESSES_MAXIMUM = 1 << 16;
+const REGIONS_MAXIMUM = 1 << 14;
+const ADDRESS_MASK = 0xffff_ffff_ffffn;
+
+/** Low 48 bits of RIP, samples, ns, instructions interpreted, instructions translated. */
+export type ProfileSample = [address: number, samples: number, ns: number, interpreted: number, translated: number];
+
+/** A translated region: low 48 bits of its entry's address and of its lowest and highest instruction's, and their number. */
+export type ProfileRegion = [entry: number, low: number, high: number, instructions: number];
+
+export interface ProfilePart {
+  readonly samples: readonly ProfileSample[];
+  readonly regions: readonly ProfileRegion[];
+  /** Runs by the reason they ended for, EXIT_*; those that a sample cut off are not counted. */
+  readonly exits: readonly (readonly [reason: number, count: number])[];
+}
+
+interface Runnable {
+  run(cpu: number, budget: number): number;
+}
+
+export class CodeProfile {
+  private readonly view: DataView;
+  private samples = new Map<number, ProfileSample>();
+  private regions: ProfileRegion[] = [];
+  private exits = new Map<number, number>();
+
+  constructor(
+    memory: WebAssembly.Memory,
+    private readonly cpu: number,
+    private readonly nowNs: () => number,
+  ) {
+    this.view = new DataView(memory.buffer);
+  }
+
+  /** The core as it is, but for `run`, which samples. */
+  around<Core extends Runnable>(core: Core): Core {
+    return { ...core, run: (cpu: number, budget: number) => this.run(core, cpu, budget) };
+  }
+
+  /** For the translator to call with the page of the entry and the region made. */
+  readonly regionMade = (page: bigint, { blocks, instructions }: Pick<Region, 'blocks' | 'instructions'>): void => {
+    if (this.regions.length >= REGIONS_MAXIMUM) return;
+    const positions = blocks.flatMap((block) => block.instructions.map(({ position }) => position));
+    const place = (position: number): number => Number((page + BigInt(position)) & ADDRESS_MASK);
+    const low = positions.reduce((least, one) => Math.min(least, one), Infinity);
+    const high = positions.reduce((most, one) => Math.max(most, one), -Infinity);
+    if (positions.length > 0) this.regions.push([place(blocks[0]?.start ?? low), place(low), place(high), instructions]);
+  };
+
+  /** What was gathered since the last time; undefined when that is nothing. */
+  take(): ProfilePart | undefined {
+    if (this.samples.size === 0 && this.regions.length === 0) return undefined;
+    const part = { samples: [...this.samples.values()], regions: this.regions, exits: [...this.exits] };
+    this.samples = new Map();
+    this.regions = [];
+    this.exits = new Map();
+    return part;
+  }
+
+  private run(core: Runnable, cpu: number, budget: number): number {
+    let left = budget;
+    for (;;) {
+      const turn = Math.min(left, SAMPLE_INSTRUCTIONS);
+      const began = this.nowNs();
+      const retired = this.count(VCPU_INSTRUCTIONS);
+      const translated = this.count(VCPU_INSTRUCTIONS_TRANSLATED);
+      const reason = core.run(cpu, turn);
+      this.put(
+        this.nowNs() - began,
+        this.count(VCPU_INSTRUCTIONS) - retired,
+        this.count(VCPU_INSTRUCTIONS_TRANSLATED) - translated,
+      );
+      left -= turn;
+      if (reason === EXIT_BUDGET && left > 0) continue;
+      this.exits.set(reason, (this.exits.get(reason) ?? 0) + 1);
+      return reason;
+    }
+  }
+
+  private count(offset: number): number {
+    return Number(this.view.getBigUint64(this.cpu + offset, true));
+  }
+
+  private put(ns: number, retired: number, translated: number): void {
+    let address = Number(this.view.getBigUint64(this.cpu + VCPU_RIP, true) & ADDRESS_MASK);
+    if (this.samples.size >= ADDRESSES_MAXIMUM && !this.samples.has(address)) address = 0;
+    const sample = this.samples.get(address);
+    if (sample === undefined) {
+      this.samples.set(address, [address, 1, ns, retired - translated, translated]);
+      return;
+    }
+    sample[1] += 1;
+    sample[2] += ns;
+    sample[3] += retired - translated;
+    sample[4] += translated;
+  }
+}
+
+/** Adds up parts, of several takings or several vCPUs. */
+export function addProfiles(parts: readonly ProfilePart[]): ProfilePart {
+  const samples = new Map<number, ProfileSample>();
+  const exits = new Map<number, number>();
+  for (const part of parts) {
+    for (const [address, count, ns, interpreted, translated] of part.samples) {
+      const sum = samples.get(address) ?? [address, 0, 0, 0, 0];
+      samples.set(address, [address, sum[1] + count, sum[2] + ns, sum[3] + interpreted, sum[4] + translated]);
+    }
+    for (const [reason, count] of part.exits) exits.set(reason, (exits.get(reason) ?? 0) + count);
+  }
+  return { samples: [...samples.values()], regions: parts.flatMap(({ regions }) => regions), exits: [...exits] };
+}
