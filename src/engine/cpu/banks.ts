@@ -215,8 +215,11 @@ export function downgradeFrame(cpu: usize, host: usize): void {
       downgradeEntry(bank + indexOf(at) * TLB_ENTRY_BYTES, <u32>host);
       continue;
     }
-    const end = bank + SETS * TLB_ENTRY_BYTES;
-    for (let entry = bank; entry < end; entry += TLB_ENTRY_BYTES) downgradeEntry(entry, <u32>host);
+    for (let word: usize = 0; word < SETS >> 6; word++) {
+      const first = bank + (word << 6) * TLB_ENTRY_BYTES;
+      for (let bits = load<u64>(bank + BANK_FILLED + (word << 3)); bits; bits &= bits - 1)
+        downgradeEntry(first + <usize>ctz(bits) * TLB_ENTRY_BYTES, <u32>host);
+    }
   }
 }
 

@@ -10,7 +10,7 @@ import {
   MMUEXT_TLB_FLUSH_LOCAL,
   MMUEXT_UNPIN_TABLE,
 } from '../abi/mmu.ts';
-import { USER_BANKS, VCPU_RAX, VCPU_RIP, VCPU_TLB_MISSES } from '../cpu/layout.ts';
+import { USER_BANKS, VCPU_FLUSHES, VCPU_RAX, VCPU_RIP, VCPU_TLB_MISSES } from '../cpu/layout.ts';
 import { DOMAIN_CONTEXT } from '../pv/layout.ts';
 import { vcpuBlockOf } from './domain-memory.ts';
 import { CODE, FREE_PFN, L1_PFN, L3_PFN, L4_PFN, NX, P, PvGuest, RW, US, USER_CODE, maddrOf, mfnOf } from './testing/pv-guest.ts';
@@ -161,6 +161,23 @@ describe('on one vCPU', () => {
     change(FREE_PFN + 2, 2, maddrOf(FREE_PFN + 7) | P | RW | US);
     useRoot(other);
     expect(userReads()).toBe(4n);
+  });
+
+  test('a table that is empty is replaced without a flush', () => {
+    const other = makeRoot(FREE_PFN, userPages(3));
+    makeRoot(FREE_PFN + 4, userPages(4));
+    useRoot(other);
+    expect(userReads()).toBe(3n);
+    const replace = (table: number): bigint => {
+      const before = guest.get(VCPU_FLUSHES);
+      change(FREE_PFN + 2, 2, maddrOf(table) | P | RW | US);
+      return guest.get(VCPU_FLUSHES) - before;
+    };
+    for (const slot of [SPARE_SLOT, USER_CODE_SLOT]) change(FREE_PFN + 3, slot, 0n);
+    expect(replace(FREE_PFN + 7)).toBe(0n);
+    expect(userReads()).toBe(4n);
+    // One that still leads somewhere is not.
+    expect(replace(FREE_PFN + 3)).toBe(1n);
   });
 
   test('the frame of a root becomes another process’s', () => {

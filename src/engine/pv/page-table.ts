@@ -5,7 +5,7 @@
  * @xen full HYPERVISOR_update_va_mapping
  * @xen partial HYPERVISOR_mmu_update "foreign domains are refused with -ESRCH"
  */
-import { CONTROL, CONTROL_VCPU_COUNT, VCPU_CR3_KERNEL } from '../cpu/layout';
+import { CONTROL, CONTROL_VCPU_COUNT, PAGE_BYTES, VCPU_CR3_KERNEL } from '../cpu/layout';
 import { frameHost, frameRecordOf } from '../cpu/frames';
 import { copyFromGuest, copyToGuest, storeMarked } from '../cpu/memory';
 import { catchUp, noteEntryChanged, noteUpperEntryChanged } from '../cpu/table-log';
@@ -83,11 +83,19 @@ function changeEntry(cpu: usize, pointer: usize, entry: u64, level: u32, preserv
 function noteChange(cpu: usize, pointer: usize, old: u64, level: u32): void {
   if (!(old & PTE_PRESENT)) return;
   if (level != TYPE_L1) {
-    noteUpperEntryChanged(cpu);
+    // A table is in TLBs by its present entries only, and their changes have been told: of an empty one nothing is left.
+    if (!isEmptyTable(frameHost((old & PTE_FRAME) >> 12))) noteUpperEntryChanged(cpu);
     return;
   }
   const host = frameHost((old & PTE_FRAME) >> 12);
   if (host) noteEntryChanged(cpu, (pointer >> 3) & 511, host);
+}
+
+/** Whether no entry of the table at `host` is present: guests empty a table before they take it away. */
+function isEmptyTable(host: usize): bool {
+  let all = v128.splat<u64>(0);
+  for (let offset: usize = 0; offset < <usize>PAGE_BYTES; offset += 16) all = v128.or(all, v128.load(host + offset));
+  return ((v128.extract_lane<u64>(all, 0) | v128.extract_lane<u64>(all, 1)) & PTE_PRESENT) == 0;
 }
 
 /** Only accessed and dirty bits can change under the lock, so what the old entry referred to is known. */

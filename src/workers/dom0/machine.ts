@@ -6,14 +6,17 @@ import coreUrl from '../../../build/core.wasm?url';
 import codecUrl from '../../../build/codec.wasm?url';
 import {
   VCPU_BLOCKS_DECODED,
+  VCPU_BLOCK_LOOKUPS,
   VCPU_CODE_DROPS,
   VCPU_EVENTS,
   VCPU_FAULTS,
+  VCPU_FLUSHES,
   VCPU_HYPERCALLS,
   VCPU_INSTRUCTIONS,
   VCPU_INSTRUCTIONS_TRANSLATED,
   VCPU_TLB_MISSES,
 } from '../../engine/cpu/layout.ts';
+import { PV_PAGE_TABLE_WRITES } from '../../engine/pv/layout.ts';
 import { Hypervisor } from '../../engine/hypervisor/hypervisor.ts';
 import type { Domid } from '../../engine/hypervisor/control.ts';
 import { vcpuBlockOf } from '../../engine/hypervisor/domain-memory.ts';
@@ -155,6 +158,9 @@ function readCounters(hypervisor: Hypervisor, domid: Domid): VcpuCounters[] {
         event: count(VCPU_EVENTS),
         'block decoded': count(VCPU_BLOCKS_DECODED),
         'code dropped': count(VCPU_CODE_DROPS),
+        'block looked up': count(VCPU_BLOCK_LOOKUPS),
+        'page-table store': count(PV_PAGE_TABLE_WRITES),
+        'translations flushed': count(VCPU_FLUSHES),
       },
       tlbMisses: count(VCPU_TLB_MISSES),
       runningNs: cpuTimeNs,
