@@ -86,7 +86,7 @@ describe('summarise', () => {
     expect([profile.interpreted, profile.translated]).toEqual([7500, 17_500]);
   });
 
-  it('gives samples to the newest region around them', () => {
+  it('gives samples to the narrowest region around them', () => {
     expect(profile.regions).toEqual([
       { entry: '0000000000401208', name: 'sieve+0x8', instructions: 6, made: 2, seconds: 3e-3, samples: 3 },
     ]);

@@ -149,7 +149,10 @@ export function summarise(program: string, part: ProfilePart, symbols: Symbols, 
   };
 }
 
-/** A sample belongs to the last region made whose instructions lie around it: regions of one loop may overlap. */
+/**
+ * A sample belongs to the region whose instructions lie most closely around it. Regions of two programs at the same address are
+ * not told apart.
+ */
 function regionsOf(part: ProfilePart, symbols: Symbols): ProfiledRegion[] {
   const byEntry = new Map<number, { region: ProfiledRegion; low: number; high: number }>();
   for (const [entry, low, high, instructions] of part.regions) {
@@ -159,9 +162,9 @@ function regionsOf(part: ProfilePart, symbols: Symbols): ProfiledRegion[] {
     byEntry.delete(entry);
     byEntry.set(entry, { region: { entry: addressText(entry), name, instructions, made, seconds: 0, samples: 0 }, low, high });
   }
-  const newestFirst = [...byEntry.values()].reverse();
+  const narrowestFirst = [...byEntry.values()].reverse().sort((a, b) => a.high - a.low - (b.high - b.low));
   for (const [address, samples, ns, interpreted, translated] of part.samples) {
-    const found = newestFirst.find(({ low, high }) => low <= address && address <= high);
+    const found = narrowestFirst.find(({ low, high }) => low <= address && address <= high);
     if (found === undefined || interpreted + translated === 0) continue;
     // Of a run that ended here only the translated part can have been the region's.
     found.region.seconds += (ns / 1e9) * (translated / (interpreted + translated));

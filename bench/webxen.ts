@@ -37,6 +37,8 @@ class DomainGuest implements Guest {
 /** Opens a page at the site with the hypervisor's command line given. */
 export async function openPage({ browser }: MeasuredBrowser, site: Site, commandLine: string): Promise<Machine> {
   const page = await browser.newPage({ baseURL: site.url, viewport: { width: 1280, height: 800 } });
+  // tsx has functions keep their names by a function of its own, which those that run in the page want too.
+  await page.addInitScript('globalThis.__name = (named) => named');
   page.on('pageerror', (error) => {
     console.error(`error on the page: ${error.message}`);
   });
