@@ -30,6 +30,7 @@ import {
   VCPU_FAULTS,
   VCPU_FLUSHES,
   VCPU_INSTRUCTIONS,
+  VCPU_INSTRUCTIONS_HANDLED,
   VCPU_INSTRUCTIONS_TRANSLATED,
   VCPU_TLB_MISSES,
 } from '../src/engine/cpu/layout.ts';
@@ -37,6 +38,7 @@ import {
 const COUNTERS = [
   ['instructions', VCPU_INSTRUCTIONS],
   ['translated', VCPU_INSTRUCTIONS_TRANSLATED],
+  ['of these by handlers', VCPU_INSTRUCTIONS_HANDLED],
   ['TLB misses', VCPU_TLB_MISSES],
   ['blocks decoded', VCPU_BLOCKS_DECODED],
   ['block look-ups', VCPU_BLOCK_LOOKUPS],

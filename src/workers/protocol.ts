@@ -31,6 +31,8 @@ export interface VcpuCounters {
   /** Guest instructions retired, by tier. */
   instructionsInterpreted: number;
   instructionsTranslated: number;
+  /** Of the translated ones, those that an interpreter's handler executed inside translated code. */
+  instructionsHandled: number;
   exits: Record<string, number>;
   tlbMisses: number;
   runningNs: number;

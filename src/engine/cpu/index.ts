@@ -26,9 +26,12 @@ export {
   hasBlock,
   markRegionCode,
   replaceCarryOverflow,
+  replaceZero,
   sameCodePage,
   writableForRegion,
 } from './regions';
+
+export { repeatMove, repeatStore } from './region-strings';
 
 /** Prepares this instance: where the frames are, and the table of handlers. Once before anything else. */
 export function attach(): void {

@@ -232,6 +232,8 @@ export const VCPU_EVENTS = 0x2b8;
 /** Times all banks of translations were emptied; look-ups of blocks that the jump cache did not answer. */
 export const VCPU_FLUSHES = 0x2c0;
 export const VCPU_BLOCK_LOOKUPS = 0x2c8;
+/** Instructions of regions that were executed by their row's handler; they count as translated too. */
+export const VCPU_INSTRUCTIONS_HANDLED = 0x2f8;
 
 // 0x300: vector and x87 state.
 /** XMM0..15, 16 bytes each. */

@@ -29,6 +29,7 @@ import {
   TLB_WRITE,
   TRAP,
   VCPU_FETCH_BUFFER,
+  VCPU_INSTRUCTIONS_HANDLED,
   VCPU_MXCSR,
   VCPU_PAGE,
   VCPU_REGION_ARENA,
@@ -220,6 +221,7 @@ export function writableForRegion(cpu: usize, va: u64, bytes: u32): usize {
 
 /** Executes an operation by its row's handler. Unless it returns NEXT, VCPU_RIP is right for the status: NEXT, JUMP, FAULT, EXIT or REDO. */
 export function callHandler(cpu: usize, op: usize): i32 {
+  store<u64>(cpu, load<u64>(cpu, VCPU_INSTRUCTIONS_HANDLED) + 1, VCPU_INSTRUCTIONS_HANDLED);
   const status = call_indirect<i32>(<u32>load<u16>(op) - HOT_HANDLERS, cpu, op);
   if (status == NEXT || status == JUMP) return status;
   if (status == FAULT || status == RETRY || status == TRAP) {
@@ -265,4 +267,9 @@ export function callFloatHandler(cpu: usize, op: usize, clean: u32): i32 {
 /** Replaces CF and OF, as rotates do. */
 export function replaceCarryOverflow(cpu: usize, bits: u32): void {
   setFlags(cpu, (getFlags(cpu) & ~(<u32>0x801)) | bits);
+}
+
+/** Replaces ZF alone, as CMPXCHG16B does. */
+export function replaceZero(cpu: usize, equal: u32): void {
+  setFlags(cpu, (getFlags(cpu) & ~(<u32>0x40)) | (equal << 6));
 }

@@ -18,4 +18,7 @@ export interface TranslatorCore {
   sameCodePage: unknown;
   signedHigh: unknown;
   callFloatHandler: unknown;
+  replaceZero: unknown;
+  repeatMove: unknown;
+  repeatStore: unknown;
 }

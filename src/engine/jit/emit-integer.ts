@@ -23,7 +23,7 @@ export function rmValue(e: Emitter, i: Instruction, scratch: number, bytes = i.s
 }
 
 /** Writes the rm operand with the value in `from` (a local or constant): of 4 bytes zero-extended. */
-function storeRm(e: Emitter, i: Instruction, value: Value): void {
+export function storeRm(e: Emitter, i: Instruction, value: Value): void {
   if (inMemory(i)) {
     e.pushAddress(i);
     e.writable(i.size, i.position);
@@ -39,7 +39,7 @@ function storeRm(e: Emitter, i: Instruction, value: Value): void {
  * Read-modify-write of the rm operand: `compute` gets its old value and leaves the new one in local t1, normalised (4 bytes
  * zero-extended, 1 and 2 sign-extended). Flags are the caller's, afterwards; the old value is what is returned.
  */
-function updateRm(e: Emitter, i: Instruction, compute: (old: Value) => void): Value {
+export function updateRm(e: Emitter, i: Instruction, compute: (old: Value) => void): Value {
   if (inMemory(i)) {
     e.pushAddress(i);
     e.writable(i.size, i.position);
@@ -57,7 +57,7 @@ function updateRm(e: Emitter, i: Instruction, compute: (old: Value) => void): Va
   return { local: local.t0 };
 }
 
-function setOperands(e: Emitter, a: Value | null, b: Value | null, r: Value | null): void {
+export function setOperands(e: Emitter, a: Value | null, b: Value | null, r: Value | null): void {
   if (a !== null) e.copy(a, local.ccA);
   if (b !== null) e.copy(b, local.ccB);
   if (r !== null) e.copy(r, local.ccR);
@@ -81,7 +81,7 @@ const ALU_XOR = 6;
 const ALU_CMP = 7;
 
 /** Pushes a op b, normalised; `carry` is a local with the carry as i64 for ADC and SBB. */
-function pushAlu(e: Emitter, kind: number, size: number, a: Value, b: Value, carry: number): void {
+export function pushAlu(e: Emitter, kind: number, size: number, a: Value, b: Value, carry: number): void {
   const { w } = e;
   const [wide, narrow] = ALU[kind] ?? [op.i64Sub, op.i32Sub];
   const withCarry = kind === ALU_ADC || kind === ALU_SBB;
@@ -108,7 +108,7 @@ function pushAlu(e: Emitter, kind: number, size: number, a: Value, b: Value, car
 }
 
 /** Which of A, B, R an ALU operation's flag state wants: see stateAfter. */
-function setAluOperands(e: Emitter, kind: number, size: number, a: Value, b: Value, r: Value): void {
+export function setAluOperands(e: Emitter, kind: number, size: number, a: Value, b: Value, r: Value): void {
   const logic = kind === 1 || kind === 4 || kind === ALU_XOR;
   const derived = size >= 4 && (kind === 0 || kind === ALU_SUB || kind === ALU_CMP);
   setOperands(e, logic ? null : a, logic ? null : b, derived ? null : r);
@@ -250,7 +250,7 @@ const moveExtended =
   };
 
 /** Halves swapped byte by byte: no instruction of WebAssembly does it. */
-function pushByteSwapped(e: Emitter, from: number, size: number): void {
+export function pushByteSwapped(e: Emitter, from: number, size: number): void {
   const { w } = e;
   const bytes = size;
   for (let n = 0; n < bytes; n++) {

@@ -1,9 +1,8 @@
-/** Emitters of shifts, rotates and bit tests. Which operands they leave for the flags is stateAfter's matter. */
-import { CC_DEC, CC_EXPLICIT, CC_INC, CC_SHL, VCPU_RCX } from '../cpu/layout.ts';
+/** Emitters of shifts and rotates. Which operands they leave for the flags is stateAfter's matter. */
+import { CC_DEC, CC_INC, CC_SHL, VCPU_RCX } from '../cpu/layout.ts';
 import type { EmitInstruction } from './emit-integer.ts';
-import { rmValue } from './emit-integer.ts';
 import { type Emitter, type Value, local } from './emitter.ts';
-import { DYNAMIC, KIND_MASK, ROTATED, SPECIAL, shiftCount } from './flags.ts';
+import { DYNAMIC, IN_MEMORY, shiftCount } from './flags.ts';
 import { type Instruction, inMemory } from './instruction.ts';
 import { op } from './wasm-writer.ts';
 
@@ -12,9 +11,41 @@ const ROR = 1;
 const SHR = 5;
 const SAR = 7;
 
+/** The same of 1 and 2 bytes, sign-extended: the count may be beyond the width. Rotates take it modulo the width. */
+function pushNarrowShifted(e: Emitter, kind: number, size: number, a: Value, count: () => void): void {
+  const { w } = e;
+  const bits = size * 8;
+  if (kind === ROL || kind === ROR) {
+    // A copy above the value goes where the other one comes from.
+    const modulo = (): void => {
+      count();
+      w.i64(bits - 1);
+      w.emit(op.i64And);
+    };
+    e.pushZeroExtended(a, size);
+    e.pushZeroExtended(a, size);
+    w.i64(bits);
+    w.emit(op.i64Shl, op.i64Or);
+    if (kind === ROL) w.i64(bits);
+    modulo();
+    if (kind === ROL) w.emit(op.i64Sub);
+    w.emit(op.i64ShrU);
+  } else {
+    if (kind === SHR) e.pushZeroExtended(a, size);
+    else e.push(a);
+    count();
+    w.emit(kind === SHR ? op.i64ShrU : kind === SAR ? op.i64ShrS : op.i64Shl);
+  }
+  w.emit(size === 1 ? op.i64Extend8S : op.i64Extend16S);
+}
+
 /** Pushes the shifted value, normalised; `count` pushes the count as an i64. */
 function pushShifted(e: Emitter, kind: number, size: number, a: Value, count: () => void): void {
   const { w } = e;
+  if (size < 4) {
+    pushNarrowShifted(e, kind, size, a, count);
+    return;
+  }
   const wide =
     kind === ROL ? op.i64Rotl : kind === ROR ? op.i64Rotr : kind === SHR ? op.i64ShrU : kind === SAR ? op.i64ShrS : op.i64Shl;
   if (size === 8) {
@@ -34,6 +65,23 @@ function pushShifted(e: Emitter, kind: number, size: number, a: Value, count: ()
 function setShiftCarry(e: Emitter, kind: number, size: number, a: Value, count: () => void): void {
   const { w } = e;
   const bits = size * 8;
+  if (size < 4) {
+    if (kind === SHR) e.pushZeroExtended(a, size);
+    else e.push(a);
+    count();
+    if (kind === SHR || kind === SAR) {
+      w.i64(1);
+      w.emit(op.i64Sub, kind === SHR ? op.i64ShrU : op.i64ShrS);
+    } else {
+      w.emit(op.i64Shl);
+      w.i64(bits);
+      w.emit(op.i64ShrU);
+    }
+    w.i64(1);
+    w.emit(op.i64And);
+    w.set(local.ccB);
+    return;
+  }
   e.push(a);
   if (kind === SHR || kind === SAR) {
     count();
@@ -68,6 +116,21 @@ function update(e: Emitter, i: Instruction, compute: () => void): void {
 
 const OLD: Value = { local: local.t0 };
 
+/** Keeps the result in t1 as the one that CF and OF follow from: its lowest and its two highest bits count. */
+function setRotated(e: Emitter, size: number): void {
+  const { w } = e;
+  if (size >= 4) {
+    e.copy({ local: local.t1 }, local.rotated);
+    return;
+  }
+  w.get(local.t1);
+  w.i64(64 - size * 8);
+  w.emit(op.i64Shl);
+  e.pushZeroExtended({ local: local.t1 }, size);
+  w.emit(op.i64Or);
+  w.set(local.rotated);
+}
+
 const shiftImmediate: EmitInstruction = (e, i, needed) => {
   const { w } = e;
   const kind = i.aux;
@@ -89,7 +152,7 @@ const shiftImmediate: EmitInstruction = (e, i, needed) => {
   });
   if (!needed) return;
   if (kind === ROL || kind === ROR) {
-    e.copy({ local: local.t1 }, local.rotated);
+    setRotated(e, i.size);
     return;
   }
   setShiftCarry(e, kind, i.size, OLD, pushCount);
@@ -97,6 +160,24 @@ const shiftImmediate: EmitInstruction = (e, i, needed) => {
   e.copy({ local: kind === SAR ? local.t1 : local.t0 }, local.ccA);
   e.copy({ local: local.t1 }, local.ccR);
 };
+
+/** Rotates by the count in t2. Of the flags CF and OF change, and they only if the count is not zero. */
+function rotateByCl(e: Emitter, i: Instruction, needed: boolean, count: () => void): void {
+  const { w } = e;
+  update(e, i, () => {
+    pushShifted(e, i.aux, i.size, OLD, count);
+    w.set(local.t1);
+  });
+  if (!needed) return;
+  e.flagsToMemory();
+  count();
+  w.emit(op.i64Eqz, op.i32Eqz);
+  w.if();
+  setRotated(e, i.size);
+  e.replaceByRotated(i.aux === ROR, i.size === 4);
+  w.end();
+  e.state = IN_MEMORY;
+}
 
 const shiftByCl: EmitInstruction = (e, i, needed) => {
   const { w } = e;
@@ -108,6 +189,10 @@ const shiftByCl: EmitInstruction = (e, i, needed) => {
   w.i64(i.size === 8 ? 63 : 31);
   w.emit(op.i64And);
   w.set(local.t2);
+  if (kind === ROL || kind === ROR) {
+    rotateByCl(e, i, needed, count);
+    return;
+  }
   if (needed) e.convertFlags(DYNAMIC);
   update(e, i, () => {
     pushShifted(e, kind, i.size, OLD, count);
@@ -128,76 +213,7 @@ const shiftByCl: EmitInstruction = (e, i, needed) => {
   w.end();
 };
 
-/** Makes ccR a result whose ZF is that of the present flags, for instructions that keep ZF and leave other flags undefined. */
-function keepZero(e: Emitter): void {
-  const { w, state } = e;
-  const kind = state & KIND_MASK;
-  if (!(state & (SPECIAL | ROTATED)) && kind !== CC_EXPLICIT) {
-    e.convertFlags(DYNAMIC);
-    return;
-  }
-  e.convertFlags(DYNAMIC);
-  // Of explicit flags, ZF inverted.
-  w.get(local.ccR);
-  w.i64(6);
-  w.emit(op.i64ShrU);
-  w.i64(1);
-  w.emit(op.i64And);
-  w.i64(1);
-  w.emit(op.i64Xor);
-  w.get(local.ccR);
-  w.get(local.kind);
-  w.i32(CC_EXPLICIT);
-  w.emit(op.i32Eq, op.select);
-  w.set(local.ccR);
-}
-
-/** bt bts btr btc by aux; the bit's number is pushed by `number`, already within the operand. */
-function bitTest(e: Emitter, i: Instruction, needed: boolean, number: () => void): void {
-  const { w } = e;
-  const value = rmValue(e, i, local.t0);
-  e.copy(value, local.t0);
-  if (needed) keepZero(e);
-  number();
-  w.set(local.t2);
-  if (i.aux !== 0) {
-    w.get(local.t0);
-    w.i64(1);
-    w.get(local.t2);
-    w.emit(op.i64Shl);
-    if (i.aux === 2) {
-      w.i64(-1);
-      w.emit(op.i64Xor, op.i64And);
-    } else w.emit(i.aux === 1 ? op.i64Or : op.i64Xor);
-    w.set(local.t1);
-    e.pushZeroExtended({ local: local.t1 }, i.size);
-    e.setRegister(i.rm);
-  }
-  if (!needed) return;
-  w.get(local.t0);
-  w.get(local.t2);
-  w.emit(op.i64ShrU);
-  w.i64(1);
-  w.emit(op.i64And);
-  w.set(local.ccB);
-  e.copy({ local: local.ccR }, local.ccA);
-}
-
-const mask = (i: Instruction): number => i.size * 8 - 1;
-
 export const shiftEmitters: Readonly<Record<string, EmitInstruction>> = {
   shiftImmediate,
   shiftByCl,
-  bitTestRegister: (e, i, needed) => {
-    bitTest(e, i, needed, () => {
-      e.getRegister(i.reg);
-      e.w.i64(mask(i));
-      e.w.emit(op.i64And);
-    });
-  },
-  bitTestImmediate: (e, i, needed) => {
-    bitTest(e, i, needed, () => {
-      e.w.i64(i.low & mask(i));
-    });
-  },
 };

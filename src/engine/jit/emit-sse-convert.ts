@@ -1,5 +1,6 @@
 /** Emitters of SSE conversions and rounding to integral values. @sdm Vol. 2 CVTDQ2PD ... CVTTSS2SI, ROUNDSS, ROUNDSD */
-import { requireClean, requireDefaultMode, withCold } from './emit-sse-float.ts';
+import { withCold } from './emit-call.ts';
+import { requireClean, requireDefaultMode } from './emit-sse-float.ts';
 import { type EmitVector, callCold, isRegisterForm, loadScalar, pushVectorSource } from './emit-vector.ts';
 import { type Emitter, local } from './emitter.ts';
 import { type Instruction, inMemory } from './instruction.ts';

@@ -3,24 +3,13 @@
  * @sdm Vol. 2 ADDPS ... ADDSD, SUB, MUL, DIV, SQRT, MIN, MAX, CMPPS ... CMPSD, COMISD, UCOMISD
  */
 import { VCPU_CC_R } from '../cpu/layout.ts';
+import { withCold } from './emit-call.ts';
 import { type EmitVector, callCold, isRegisterForm, loadScalar, loadTarget, pushVectorSource } from './emit-vector.ts';
 import { type Emitter, local } from './emitter.ts';
 import type { Instruction } from './instruction.ts';
 import { ALL32, ALL64, LOW32, LOW64 } from './vectors.ts';
 import { simd } from './wasm-simd.ts';
 import { type Label, memoryOp, op } from './wasm-writer.ts';
-
-/** Runs `hot`, which may branch to its label; `cold` follows there. */
-export function withCold(e: Emitter, hot: (cold: Label) => void, cold: () => void): void {
-  const { w } = e;
-  const done = w.block();
-  const label = w.block();
-  hot(label);
-  w.br(done);
-  w.end();
-  cold();
-  w.end();
-}
 
 interface Operand {
   readonly local: number;
@@ -76,7 +65,80 @@ function writeLow(e: Emitter, i: Instruction, wide: boolean, from: number): void
   vectors.setClean(i.reg, wide ? (rest ? ALL64 : LOW64) : rest ? ALL32 : LOW32);
 }
 
-function scalar(wide: boolean, opcode: number, unary = false): EmitVector {
+/** Of which operands one must be zero where the result is, if it is not to have come of an underflow. */
+type ZeroFrom = 'nothing' | 'either' | 'first';
+
+/** Goes to `cold` if the result r is not ordinary, nor a zero that is exact. */
+function requireResult(
+  e: Emitter,
+  wide: boolean,
+  [a, b, r]: readonly [number, number, number],
+  zeroFrom: ZeroFrom,
+  cold: Label,
+): void {
+  const { w, vectors } = e;
+  const pushIsZero = (from: number): void => {
+    w.get(from);
+    if (wide) w.f64(0);
+    else w.f32(0);
+    w.emit(wide ? op.f64Eq : op.f32Eq);
+  };
+  vectors.pushUnordinary(wide, r);
+  w.if();
+  pushIsZero(r);
+  if (zeroFrom !== 'nothing') {
+    pushIsZero(a);
+    if (zeroFrom === 'either') {
+      pushIsZero(b);
+      w.emit(op.i32Or);
+    }
+    w.emit(op.i32And);
+  }
+  w.emit(op.i32Eqz);
+  vectors.pushExactnessMatters();
+  w.emit(op.i32Or);
+  w.brIf(cold);
+  w.end();
+}
+
+/** The same of all lanes; temporary 3 is for its use. */
+function requireLanes(
+  e: Emitter,
+  wide: boolean,
+  [a, b, r]: readonly [number, number, number],
+  zeroFrom: ZeroFrom,
+  cold: Label,
+): void {
+  const { w, vectors } = e;
+  const bad = vectors.temporary(3);
+  const pushAreZero = (from: number): void => {
+    w.get(from);
+    w.vectorZero();
+    w.vector(wide ? simd.eqF64 : simd.eqF32);
+  };
+  vectors.pushUnordinaryLanes(wide, r);
+  w.set(bad);
+  w.get(bad);
+  w.vector(simd.anyTrue);
+  w.if();
+  w.get(bad);
+  pushAreZero(r);
+  if (zeroFrom !== 'nothing') {
+    pushAreZero(a);
+    if (zeroFrom === 'either') {
+      pushAreZero(b);
+      w.vector(simd.or);
+    }
+    w.vector(simd.and);
+  }
+  w.vector(simd.andNot, simd.anyTrue);
+  vectors.pushExactnessMatters();
+  w.emit(op.i32Or);
+  w.brIf(cold);
+  w.end();
+}
+
+function scalar(wide: boolean, opcode: number, zeroFrom: ZeroFrom = 'nothing', unary = false): EmitVector {
   return (e, i) => {
     const { w, vectors } = e;
     const kind = wide ? LOW64 : LOW32;
@@ -92,8 +154,7 @@ function scalar(wide: boolean, opcode: number, unary = false): EmitVector {
         w.get(b);
         w.emit(opcode);
         w.set(r);
-        vectors.pushUnordinary(wide, r);
-        w.brIf(cold);
+        requireResult(e, wide, [a, b, r], zeroFrom, cold);
         writeLow(e, i, wide, r);
       },
       () => {
@@ -104,7 +165,7 @@ function scalar(wide: boolean, opcode: number, unary = false): EmitVector {
   };
 }
 
-function packed(wide: boolean, opcode: number, unary = false): EmitVector {
+function packed(wide: boolean, opcode: number, zeroFrom: ZeroFrom = 'nothing', unary = false): EmitVector {
   return (e, i) => {
     const { w, vectors } = e;
     const kind = wide ? ALL64 : ALL32;
@@ -122,8 +183,7 @@ function packed(wide: boolean, opcode: number, unary = false): EmitVector {
         w.get(b);
         w.vector(opcode);
         w.set(r);
-        vectors.pushUnordinaryLanes(wide, r);
-        w.brIf(cold);
+        requireLanes(e, wide, [vectors.temporary(0), b, r], zeroFrom, cold);
         w.get(r);
         vectors.set(i.reg);
       },
@@ -334,24 +394,24 @@ function compareIntoFlags(wide: boolean): EmitVector {
 export const floatEmitters: Readonly<Record<string, EmitVector>> = {
   addsd: scalar(true, op.f64Add),
   subsd: scalar(true, op.f64Sub),
-  mulsd: scalar(true, op.f64Mul),
-  divsd: scalar(true, op.f64Div),
-  sqrtsd: scalar(true, op.f64Sqrt, true),
+  mulsd: scalar(true, op.f64Mul, 'either'),
+  divsd: scalar(true, op.f64Div, 'first'),
+  sqrtsd: scalar(true, op.f64Sqrt, 'nothing', true),
   addss: scalar(false, op.f32Add),
   subss: scalar(false, op.f32Sub),
-  mulss: scalar(false, op.f32Mul),
-  divss: scalar(false, op.f32Div),
-  sqrtss: scalar(false, op.f32Sqrt, true),
+  mulss: scalar(false, op.f32Mul, 'either'),
+  divss: scalar(false, op.f32Div, 'first'),
+  sqrtss: scalar(false, op.f32Sqrt, 'nothing', true),
   addpd: packed(true, simd.addF64),
   subpd: packed(true, simd.subF64),
-  mulpd: packed(true, simd.mulF64),
-  divpd: packed(true, simd.divF64),
-  sqrtpd: packed(true, simd.sqrtF64, true),
+  mulpd: packed(true, simd.mulF64, 'either'),
+  divpd: packed(true, simd.divF64, 'first'),
+  sqrtpd: packed(true, simd.sqrtF64, 'nothing', true),
   addps: packed(false, simd.addF32),
   subps: packed(false, simd.subF32),
-  mulps: packed(false, simd.mulF32),
-  divps: packed(false, simd.divF32),
-  sqrtps: packed(false, simd.sqrtF32, true),
+  mulps: packed(false, simd.mulF32, 'either'),
+  divps: packed(false, simd.divF32, 'first'),
+  sqrtps: packed(false, simd.sqrtF32, 'nothing', true),
   minsd: scalarExtreme(true, op.f64Lt),
   maxsd: scalarExtreme(true, op.f64Gt),
   minss: scalarExtreme(false, op.f32Lt),

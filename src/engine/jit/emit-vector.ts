@@ -1,9 +1,9 @@
 /** What emitters of vector instructions share: permission, operands, and the cold path, the row's handler. */
-import { JUMP, OPF_MEMORY, REDO, VCPU_CR0, VCPU_PAGE, VCPU_RIP, VCPU_ZERO } from '../cpu/layout.ts';
+import { OPF_MEMORY, REDO, VCPU_CR0, VCPU_PAGE, VCPU_ZERO } from '../cpu/layout.ts';
+import { callOperation } from './emit-call.ts';
 import { type Emitter, local } from './emitter.ts';
 import { vectorRegisterUse, xmmUse } from './handlers.ts';
 import { type Instruction, inMemory, instructionPage } from './instruction.ts';
-import { service } from './wasm-module.ts';
 import { simd } from './wasm-simd.ts';
 import { memoryOp, op } from './wasm-writer.ts';
 
@@ -89,31 +89,15 @@ export function loadTarget(e: Emitter, i: Instruction, wide: boolean, to: number
  * else the region is left behind the instruction.
  */
 export function callCold(e: Emitter, i: Instruction, cleanTarget = -1, cleanSource = -1): void {
-  const { w, vectors } = e;
   const general = vectorRegisterUse(i);
   const xmm = xmmUse(i);
-  e.storeRegisters(general.reads & e.written);
-  vectors.store(xmm.reads & vectors.written);
-  e.pushOperation(i);
-  w.i32((cleanTarget + 1) | ((cleanSource + 1) << 3));
-  w.call(service.callFloatHandler);
-  w.set(local.status);
-  e.loadRegisters(general.writes);
-  vectors.load(xmm.writes);
-  vectors.refresh();
-  w.get(local.status);
-  w.if();
-  w.get(local.cpu);
-  w.memory(memoryOp.i64Load, VCPU_RIP);
-  w.set(local.rip);
-  // What was left only for want of a fact has been executed.
-  w.get(local.budget);
-  w.get(local.status);
-  w.i32(JUMP);
-  w.emit(op.i32Eq, op.i32Sub);
-  w.set(local.budget);
-  e.exitWithStatus();
-  w.end();
+  callOperation(e, i, {
+    reads: general.reads,
+    writes: general.writes,
+    vectorReads: xmm.reads,
+    vectorWrites: xmm.writes,
+    clean: (cleanTarget + 1) | ((cleanSource + 1) << 3),
+  });
 }
 
 export const isRegisterForm = (i: Instruction): boolean => (i.flags & OPF_MEMORY) === 0;

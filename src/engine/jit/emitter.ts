@@ -518,6 +518,17 @@ export class Emitter {
     w.set(local.rotateBits);
   }
 
+  /** Replaces CF and OF of the flags in memory by those of the rotate whose result is in its local. */
+  replaceByRotated(right: boolean, narrow: boolean): void {
+    const { w, state } = this;
+    this.state = ROTATED | (right ? ROTATED_RIGHT : 0) | (narrow ? ROTATED_NARROW : 0);
+    this.computeRotate();
+    this.state = state;
+    w.get(local.cpu);
+    w.get(local.rotateBits);
+    w.call(service.replaceCarryOverflow);
+  }
+
   private extendOperands(): void {
     for (const which of [local.ccA, local.ccB, local.ccR]) {
       this.w.get(which);

@@ -39,6 +39,9 @@ export const withoutRotate = (state: FlagState): FlagState => state & ~ROTATE_BI
 /** Count of a shift by a constant. */
 export const shiftCount = (i: Instruction): number => i.low & (i.size === 8 ? 63 : 31);
 
+/** RCL and RCR. */
+export const isThroughCarry = (i: Instruction): boolean => i.aux === 2 || i.aux === 3;
+
 /** How an instruction treats the flags. */
 interface Use {
   /** Looks at them. */
@@ -80,8 +83,16 @@ export function flagUse(i: Instruction): Use {
       return use(false, i.aux === 11, true, memory);
     case 'shiftImmediate':
       if (shiftCount(i) === 0) return use(false, false, false, memory);
-      return use(false, i.aux >= 4, true, memory);
+      return use(isThroughCarry(i), i.aux >= 4, true, memory);
+    case 'shiftDoubleImmediate':
+      return shiftCount(i) === 0 ? use(false, false, false, memory) : use(false, true, true, memory);
+    case 'xadd':
+    case 'cmpxchg':
+      return use(false, true, true, memory);
+    case 'cmpxchgPair':
+      return use(true, false, true, true);
     case 'shiftByCl':
+    case 'shiftDoubleByCl':
     case 'bitTestRegister':
     case 'bitTestImmediate':
       return use(false, false, true, memory);
@@ -89,6 +100,10 @@ export function flagUse(i: Instruction): Use {
     case 'cmovcc':
     case 'jcc':
       return use(true, false, false, memory);
+    case 'divideAccumulator':
+    case 'movs':
+    case 'stos':
+    case 'lods':
     case 'pushRm':
     case 'pushImmediate':
     case 'popRm':
@@ -105,6 +120,13 @@ export function flagUse(i: Instruction): Use {
 
 const ALU_STATES = [CC_ADD, CC_LOGIC, CC_ADC, CC_SBB, CC_LOGIC, CC_SUB, CC_LOGIC, CC_SUB] as const;
 
+function aluState(kind: number, size: number): FlagState {
+  const narrow = size === 4 ? NARROW : 0;
+  if (size >= 4 && kind === CC_ADD) return kind | narrow | RESULT_IS_SUM;
+  if (size >= 4 && kind === CC_SUB) return kind | narrow | RESULT_IS_DIFFERENCE;
+  return kind | narrow;
+}
+
 /** State behind an instruction whose flags somebody will look at. */
 export function stateAfter(i: Instruction, before: FlagState): FlagState {
   const narrow = i.size === 4 ? NARROW : 0;
@@ -114,12 +136,8 @@ export function stateAfter(i: Instruction, before: FlagState): FlagState {
   switch (i.handler) {
     case 'aluEG':
     case 'aluGE':
-    case 'aluEI': {
-      const kind = ALU_STATES[i.aux & 7] ?? CC_LOGIC;
-      if (i.size >= 4 && kind === CC_ADD) return kind | narrow | RESULT_IS_SUM;
-      if (i.size >= 4 && kind === CC_SUB) return kind | narrow | RESULT_IS_DIFFERENCE;
-      return kind | narrow;
-    }
+    case 'aluEI':
+      return aluState(ALU_STATES[i.aux & 7] ?? CC_LOGIC, i.size);
     case 'testEG':
     case 'testEI':
     case 'bitScan':
@@ -130,12 +148,23 @@ export function stateAfter(i: Instruction, before: FlagState): FlagState {
       return (i.aux === 8 ? CC_INC : CC_DEC) | narrow;
     case 'shiftImmediate': {
       if (shiftCount(i) === 0) return before;
+      if (isThroughCarry(i)) return IN_MEMORY;
       if (i.aux < 2)
         return withoutRotate(before) | ROTATED | (i.aux === 1 ? ROTATED_RIGHT : 0) | (i.size === 4 ? ROTATED_NARROW : 0);
       return (i.aux === 5 ? CC_DEC : i.aux === 7 ? CC_INC : CC_SHL) | narrow;
     }
     case 'shiftByCl':
+      return i.aux < 2 ? IN_MEMORY : DYNAMIC;
+    case 'shiftDoubleImmediate':
+      return shiftCount(i) === 0 ? before : CC_EXPLICIT;
+    case 'shiftDoubleByCl':
       return DYNAMIC;
+    case 'cmpxchgPair':
+      return IN_MEMORY;
+    case 'xadd':
+      return aluState(CC_ADD, i.size);
+    case 'cmpxchg':
+      return aluState(CC_SUB, i.size);
     case 'multiplyRegister':
       return CC_IMUL | narrow;
     case 'multiplyAccumulator':

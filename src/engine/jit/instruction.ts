@@ -1,5 +1,6 @@
 /** A decoded instruction of a region: the core's operation record read into an object, and how the translator treats it. */
 import {
+  OPF_LOCK,
   OPF_MEMORY,
   OP_AUX,
   OP_BASE,
@@ -47,6 +48,8 @@ export interface Instruction {
   /** The operation as decoded, for handlers. */
   readonly record: Uint8Array;
 }
+
+export const isLocked = (instruction: Instruction): boolean => (instruction.flags & OPF_LOCK) !== 0;
 
 export const inMemory = (instruction: Instruction): boolean => (instruction.flags & OPF_MEMORY) !== 0;
 

@@ -6,9 +6,7 @@
 import { JUMP, REDO, VCPU_BUDGET, VCPU_CODE_EPOCH, VCPU_PAGE, VCPU_REQUEST, VCPU_RIP, VCPU_TLB } from '../cpu/layout.ts';
 import { pushCondition } from './conditions.ts';
 import { emitCall, emitIndirect, emitReturn } from './emit-control.ts';
-import { type EmitInstruction, integerEmitters } from './emit-integer.ts';
-import { shiftEmitters } from './emit-shift.ts';
-import { vectorEmitters } from './emit-sse.ts';
+import { emitterOf } from './emitters.ts';
 import { Emitter, LOCAL_DECLARATIONS, local } from './emitter.ts';
 import { type BlockFlags, DEAD, DYNAMIC, IN_MEMORY, analyseFlags, flagUse, stateBehind } from './flags.ts';
 import { type Flow, type FlowBlock, analyseFlow, dominates } from './flow.ts';
@@ -416,9 +414,6 @@ function findRegisters(e: Emitter, region: Region, flow: Flow): ReadonlyMap<Bloc
   e.vectors.adopt(probe.vectors);
   return analyseVectors(flow, probe, probeRegisters);
 }
-
-const emitterOf = (i: Instruction): EmitInstruction | undefined =>
-  integerEmitters[i.handler] ?? shiftEmitters[i.handler] ?? vectorEmitters[i.handler];
 
 /** Notes the registers that an instruction uses, and the facts it leaves, by emitting it into nowhere. */
 function probeRegisters(probe: Emitter, i: Instruction): void {

@@ -1,9 +1,17 @@
 /** How the translator treats an instruction: which have an emitter, and for which of their forms. */
-import { OPF_LOCK, OPF_MEMORY } from '../cpu/layout.ts';
-import type { Row } from '../cpu/table/row.ts';
+import { OPF_ADDRESS32, OPF_LOCK, OPF_MEMORY, OPF_REP, OPF_REPNE, VCPU_ZERO } from '../cpu/layout.ts';
 import { vectorEmitters } from './emit-sse.ts';
 import { isVectorRow, needsAllRegisters } from './handlers.ts';
 import type { Fields, Treatment } from './instruction.ts';
+
+const memory = (i: Fields): boolean => (i.flags & OPF_MEMORY) !== 0;
+const locked = (i: Fields): boolean => (i.flags & OPF_LOCK) !== 0;
+const repeated = (i: Fields): boolean => (i.flags & (OPF_REP | OPF_REPNE)) !== 0;
+const throughCarry = (i: Fields): boolean => i.aux === 2 || i.aux === 3;
+/** WebAssembly has no atomic that adds with a carry. */
+const atomicAlu = (i: Fields): boolean => !locked(i) || (i.aux !== 2 && i.aux !== 3);
+const plainString = (i: Fields): boolean => i.segment === VCPU_ZERO && (i.flags & OPF_ADDRESS32) === 0;
+const NEG = 11;
 
 /** Handlers with an emitter, and when it applies. */
 const native: Readonly<Record<string, (i: Fields) => boolean>> = {
@@ -14,13 +22,16 @@ const native: Readonly<Record<string, (i: Fields) => boolean>> = {
   movzx: () => true,
   movsx: () => true,
   lea: () => true,
-  aluEG: (i) => !locked(i),
+  aluEG: atomicAlu,
   aluGE: () => true,
-  aluEI: (i) => !locked(i),
-  unaryE: (i) => !locked(i),
+  aluEI: atomicAlu,
+  unaryE: (i) => !locked(i) || i.aux !== NEG,
   testEG: () => true,
   testEI: () => true,
-  xchg: (i) => !memory(i),
+  xchg: () => true,
+  xadd: () => true,
+  cmpxchg: () => true,
+  cmpxchgPair: (i) => i.size === 8 && !locked(i),
   bswap: (i) => i.size >= 4,
   convertAccumulator: () => true,
   extendAccumulator: () => true,
@@ -28,10 +39,20 @@ const native: Readonly<Record<string, (i: Fields) => boolean>> = {
   cmovcc: (i) => i.size >= 4,
   multiplyRegister: (i) => i.size >= 4,
   multiplyAccumulator: (i) => i.size >= 4,
-  shiftImmediate: (i) => i.size >= 4 && i.aux !== 2 && i.aux !== 3,
-  shiftByCl: (i) => i.size >= 4 && i.aux >= 4 && !memory(i),
-  bitTestRegister: (i) => i.size >= 4 && !memory(i),
-  bitTestImmediate: (i) => i.size >= 4 && (!memory(i) || i.aux === 0),
+  shiftImmediate: (i) => !throughCarry(i) || (i.low & (i.size === 8 ? 63 : 31)) === 1,
+  shiftByCl: (i) => !throughCarry(i),
+  shiftDoubleImmediate: (i) => i.size >= 4,
+  shiftDoubleByCl: (i) => i.size >= 4,
+  divideAccumulator: (i) => i.size >= 4,
+  bitTestRegister: (i) => i.size >= 4,
+  bitTestImmediate: (i) => i.size >= 4,
+  movs: plainString,
+  stos: plainString,
+  lods: (i) => plainString(i) && !repeated(i),
+  prefetch: () => true,
+  fence: () => true,
+  movnti32: () => true,
+  movnti64: () => true,
   bitScan: (i) => i.size >= 4,
   populationCount: (i) => i.size >= 4,
   pushRm: (i) => i.size === 8,
@@ -46,15 +67,9 @@ const native: Readonly<Record<string, (i: Fields) => boolean>> = {
   ret: () => true,
 };
 
-const memory = (i: Fields): boolean => (i.flags & OPF_MEMORY) !== 0;
-const locked = (i: Fields): boolean => (i.flags & OPF_LOCK) !== 0;
-
 export function treatmentOf(i: Fields): Treatment {
   if (native[i.handler]?.(i) === true || vectorEmitters[i.handler] !== undefined) return 'native';
   if (i.row.ends === true) return 'stop';
   if (isVectorRow(i.row) && !needsAllRegisters(i.row)) return 'vector';
   return 'handler';
 }
-
-/** Rows with an emitter for at least some of their forms. */
-export const isNative = (row: Row): boolean => native[row.handler] !== undefined || vectorEmitters[row.handler] !== undefined;

@@ -346,7 +346,7 @@ export class Vectors {
     }
   }
 
-  /** The same of any lane of the vector in the local. */
+  /** Pushes a mask of the lanes of the vector in the local that are no ordinary results. */
   pushUnordinaryLanes(wide: boolean, from: number): void {
     const { w } = this;
     this.limits |= wide ? LANES64 : LANES32;
@@ -356,7 +356,7 @@ export class Vectors {
     this.pushConstant(wide ? constant.result64 : constant.result32);
     w.vector(wide ? simd.add64 : simd.add32);
     w.get(this.lanesLimit(wide));
-    w.vector(wide ? simd.gtS64 : simd.gtS32, simd.anyTrue);
+    w.vector(wide ? simd.gtS64 : simd.gtS32);
   }
 
   /** Pushes whether the number in the local is a denormal, as an i32 for a branch. */
@@ -401,7 +401,7 @@ export class Vectors {
     this.w.emit(op.i32Eqz);
   }
 
-  /** Pushes whether the inexact flag is not up besides. */
+  /** Pushes whether it does so, or the inexact flag is not up: no result may be used unseen. */
   pushExactnessMatters(): void {
     this.limits |= LIMIT32;
     this.w.get(this.limit32);

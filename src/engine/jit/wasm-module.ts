@@ -13,6 +13,9 @@ export const SERVICES = [
   'sameCodePage',
   'signedHigh',
   'callFloatHandler',
+  'replaceZero',
+  'repeatMove',
+  'repeatStore',
 ] as const satisfies readonly (keyof TranslatorCore)[];
 export type Service = (typeof SERVICES)[number];
 
@@ -25,6 +28,7 @@ const TYPES: readonly (readonly [parameters: readonly number[], results: readonl
   [[I32, I32], []],
   [[I64, I64], [I64]],
   [[I32, I32, I32], [I32]],
+  [[I32, I64, I64, I64, I32], [I64]],
 ];
 const REGION_TYPE = 0;
 const SERVICE_TYPES: Readonly<Record<Service, number>> = {
@@ -37,6 +41,9 @@ const SERVICE_TYPES: Readonly<Record<Service, number>> = {
   sameCodePage: 1,
   signedHigh: 4,
   callFloatHandler: 5,
+  replaceZero: 3,
+  repeatMove: 6,
+  repeatStore: 6,
 };
 
 /** Pages that the memory import allows at most; a domain's memory has no more. */

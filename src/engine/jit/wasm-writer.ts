@@ -54,6 +54,7 @@ export const op = {
   i32Add: 0x6a,
   i32Sub: 0x6b,
   i32Mul: 0x6c,
+  i32DivS: 0x6d,
   i32DivU: 0x6e,
   i32RemU: 0x70,
   i32And: 0x71,
@@ -70,6 +71,7 @@ export const op = {
   i64Add: 0x7c,
   i64Sub: 0x7d,
   i64Mul: 0x7e,
+  i64DivS: 0x7f,
   i64DivU: 0x80,
   i64RemU: 0x82,
   i64And: 0x83,
@@ -134,6 +136,9 @@ export const memoryOp = {
   f32Load: 0x2a,
   f64Load: 0x2b,
 } as const;
+
+/** Atomic read-modify-writes, behind the prefix 0xfe: the 32-bit form of each; those of 64-bit values follow. */
+export const atomic = { add: 0x1e, sub: 0x25, and: 0x2c, or: 0x33, xor: 0x3a, xchg: 0x41, cmpxchg: 0x48 } as const;
 
 /** Opcodes behind the prefix 0xfc. */
 export const extended = { truncateF64ToI32: 2, truncateF64ToI64: 6, memoryCopy: 10, memoryFill: 11 } as const;
@@ -311,6 +316,17 @@ export class FunctionWriter extends ByteWriter {
   atomicLoad32(offset: number): void {
     this.emit(0xfe, 0x10, 2);
     this.u32(offset);
+  }
+
+  atomicStore32(offset: number): void {
+    this.emit(0xfe, 0x17, 2);
+    this.u32(offset);
+  }
+
+  /** An atomic of `bytes` on a 64-bit value, zero-extended; the address must be aligned. */
+  atomic64(operation: number, bytes: number): void {
+    const [distance, alignment] = bytes === 8 ? [1, 3] : bytes === 4 ? [6, 2] : bytes === 2 ? [5, 1] : [4, 0];
+    this.emit(0xfe, operation + distance, alignment, 0);
   }
 
   extended(opcode: number): void {

@@ -55,7 +55,15 @@ const platform = (store: MemoryFileStore): Dom0Platform => ({
       guest: () => undefined,
       profile: () => ({ samples: [[0x401000, 1, 2, 3, 4]], regions: [], exits: [] }),
       counters: (domid) => [
-        { vcpu: 0, instructionsInterpreted: domid, instructionsTranslated: 0, exits: {}, tlbMisses: 0, runningNs: 0 },
+        {
+          vcpu: 0,
+          instructionsInterpreted: domid,
+          instructionsTranslated: 0,
+          instructionsHandled: 0,
+          exits: {},
+          tlbMisses: 0,
+          runningNs: 0,
+        },
       ],
       onMessage: (listener) => {
         messages.push(listener);

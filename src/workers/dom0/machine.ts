@@ -13,6 +13,7 @@ import {
   VCPU_FLUSHES,
   VCPU_HYPERCALLS,
   VCPU_INSTRUCTIONS,
+  VCPU_INSTRUCTIONS_HANDLED,
   VCPU_INSTRUCTIONS_TRANSLATED,
   VCPU_TLB_MISSES,
 } from '../../engine/cpu/layout.ts';
@@ -152,6 +153,7 @@ function readCounters(hypervisor: Hypervisor, domid: Domid): VcpuCounters[] {
       vcpu,
       instructionsInterpreted: count(VCPU_INSTRUCTIONS) - translated,
       instructionsTranslated: translated,
+      instructionsHandled: count(VCPU_INSTRUCTIONS_HANDLED),
       exits: {
         fault: count(VCPU_FAULTS),
         hypercall: count(VCPU_HYPERCALLS),

@@ -33,7 +33,7 @@ const TURN: u64 = 4096;
 
 // @ts-ignore: decorator
 @inline
-function turnOf(cpu: usize): u64 {
+export function turnOf(cpu: usize): u64 {
   return load<u32>(cpu, VCPU_STEPPING) ? 1 : TURN;
 }
 
@@ -65,7 +65,7 @@ function afterTurn(cpu: usize, op: usize): i32 {
 }
 
 /** Elements of `size` that lie in the page of `va` going up, at most `count`. */
-function runInPage(va: u64, size: u32, count: u64): u64 {
+export function runInPage(va: u64, size: u32, count: u64): u64 {
   return min<u64>(count, <u64>((PAGE_BYTES - ((<u32>va) & (PAGE_BYTES - 1))) / size));
 }
 
@@ -105,7 +105,7 @@ export function movs(cpu: usize, op: usize): i32 {
 }
 
 /** Copies element by element in order where the target overlaps the source from behind (which repeats a pattern), else at once. */
-function copyForward(target: usize, source: usize, bytes: u32, size: u32): void {
+export function copyForward(target: usize, source: usize, bytes: u32, size: u32): void {
   if (target - source >= bytes) {
     memory.copy(target, source, bytes);
     return;
@@ -164,7 +164,7 @@ export function stos(cpu: usize, op: usize): i32 {
   return afterTurn(cpu, op);
 }
 
-function fillElements(target: usize, bytes: u32, size: u32, value: u64): void {
+export function fillElements(target: usize, bytes: u32, size: u32, value: u64): void {
   const byte = value & 0xff;
   const repeated = byte * 0x0101010101010101;
   const mask = size == 8 ? ~(<u64>0) : ((<u64>1) << ((<u64>size) << 3)) - 1;

@@ -5,6 +5,7 @@
  */
 import { HLT } from '../../cpu/testing/address-map.ts';
 import { newState } from '../../cpu/testing/machine-state.ts';
+import { rareInstruction } from './random-integer.ts';
 import { randomVectorData, randomVectorState, vectorInstruction } from './random-vector.ts';
 
 export const PROGRAM_CODE = 0x400000n;
@@ -105,8 +106,13 @@ function straight(w: Writer, choose: Chooser): void {
   const b = w.register();
   const wide = choose(2) === 0;
   const place = (): number => (choose(8) === 0 ? 4096 - choose(8) : choose(DATA_BYTES - 16));
-  if (choose(3) === 0) {
+  const kind = choose(8);
+  if (kind < 2) {
     vectorInstruction(w, choose, place);
+    return;
+  }
+  if (kind < 4) {
+    rareInstruction(w, choose, place);
     return;
   }
   switch (choose(32)) {
