@@ -19,26 +19,26 @@ export interface BootFiles {
 }
 
 /** Shows the site's files below `directory`. What the user has stored there under the same name stays. */
-export function mountBootFiles(fileSystem: FileSystem, directory: string, bootFiles: BootFiles): void {
-  fileSystem.makeDirectory(directory, { recursive: true });
+export async function mountBootFiles(fileSystem: FileSystem, directory: string, bootFiles: BootFiles): Promise<void> {
+  await fileSystem.makeDirectory(directory, { recursive: true });
   for (const file of bootFiles.files) {
-    fileSystem.mountLazy(`${directory}/${file.name}`, {
+    await fileSystem.mountLazy(`${directory}/${file.name}`, {
       sizeBytes: file.sizeBytes,
       fetch: (onProgress) => bootFiles.fetch(file.name, onProgress),
     });
-    for (const alias of file.aliases) pointAlias(fileSystem, `${directory}/${alias}`, file.name);
+    for (const alias of file.aliases) await pointAlias(fileSystem, `${directory}/${alias}`, file.name);
   }
 }
 
 /** An alias of an earlier visit is pointed anew, because the site's versions change; anything else of that name stays. */
-function pointAlias(fileSystem: FileSystem, path: string, target: string): void {
+async function pointAlias(fileSystem: FileSystem, path: string, target: string): Promise<void> {
   try {
-    if (fileSystem.lstat(path).kind !== 'symlink') return;
-    if (fileSystem.readLink(path) === target) return;
-    if (fileSystem.exists(path)) return;
-    fileSystem.remove(path);
+    if ((await fileSystem.lstat(path)).kind !== 'symlink') return;
+    if ((await fileSystem.readLink(path)) === target) return;
+    if (await fileSystem.exists(path)) return;
+    await fileSystem.remove(path);
   } catch (error) {
     if (!(error instanceof FileSystemError) || error.code !== 'ENOENT') throw error;
   }
-  fileSystem.symlink(target, path);
+  await fileSystem.symlink(target, path);
 }

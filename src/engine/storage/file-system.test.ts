@@ -1,36 +1,29 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { mountBootFiles } from './boot-files.ts';
 import { FileSystemError } from './file-system-error.ts';
-import { FileSystem } from './file-system.ts';
-import type { FileStore } from './file-store.ts';
-import { MemoryFileStore } from './file-store.ts';
+import type { FileSystem } from './file-system.ts';
+import { MemoryChunkStore } from './memory-chunk-store.ts';
+import { NativeFileSystem } from './native/native-file-system.ts';
+import { memoryFiles } from './testing/memory-files.ts';
 import { decodeUtf8, encodeUtf8, utf8Length } from './utf8.ts';
 
 let time = 1000;
-const options = (store: FileStore, capacityBytes?: number) => ({
-  store,
-  now: () => time,
-  defer: (callback: () => void) => queueMicrotask(callback),
-  ...(capacityBytes === undefined ? {} : { capacityBytes }),
-});
-
-const open = async (store: FileStore = new MemoryFileStore(), capacityBytes?: number): Promise<FileSystem> =>
-  (await FileSystem.open(options(store, capacityBytes))).fileSystem;
-
-const text = async (fileSystem: FileSystem, path: string): Promise<string> => decodeUtf8(await fileSystem.readFile(path));
-const names = (fileSystem: FileSystem, path: string): string[] => fileSystem.readDirectory(path).map((entry) => entry.name);
+const open = async (chunks = new MemoryChunkStore()): Promise<FileSystem> => (await memoryFiles({ chunks, now: () => time })).files;
+const text = async (files: FileSystem, path: string): Promise<string> => decodeUtf8(await files.readFile(path));
+const names = async (files: FileSystem, path: string): Promise<string[]> =>
+  (await files.readDirectory(path)).map((entry) => entry.name);
 
 describe('FileSystem', () => {
   let fs: FileSystem;
   beforeEach(async () => {
     time = 1000;
     fs = await open();
-    fs.makeDirectory('/etc/xen', { recursive: true });
-    fs.makeDirectory('/root');
-    fs.writeFile('/etc/xen/demo', encodeUtf8('memory = 64\n'));
-    fs.symlink('/etc/xen', '/root/configs');
-    fs.symlink('../etc/xen/demo', '/root/link');
-    fs.symlink('loop', '/root/loop');
+    await fs.makeDirectory('/etc/xen', { recursive: true });
+    await fs.makeDirectory('/root');
+    await fs.writeFile('/etc/xen/demo', encodeUtf8('memory = 64\n'));
+    await fs.symlink('/etc/xen', '/root/configs');
+    await fs.symlink('../etc/xen/demo', '/root/link');
+    await fs.symlink('loop', '/root/loop');
   });
 
   it('reads through symbolic links and ".."', async () => {
@@ -42,12 +35,12 @@ describe('FileSystem', () => {
       '/root/configs/../xen/demo',
     ])
       expect(await text(fs, path)).toBe('memory = 64\n');
-    expect(fs.realPath('/root/configs/demo')).toBe('/etc/xen/demo');
-    expect(fs.lstat('/root/link').kind).toBe('symlink');
-    expect(fs.stat('/root/link').kind).toBe('file');
+    expect(await fs.realPath('/root/configs/demo')).toBe('/etc/xen/demo');
+    expect((await fs.lstat('/root/link')).kind).toBe('symlink');
+    expect((await fs.stat('/root/link')).kind).toBe('file');
   });
 
-  const failures: [what: string, run: (fs: FileSystem) => unknown, message: string][] = [
+  const failures: [what: string, run: (fs: FileSystem) => Promise<unknown>, message: string][] = [
     ['reading what is missing', (f) => f.stat('/nofile'), "ENOENT: no such file or directory, stat '/nofile'"],
     ['a missing parent', (f) => f.writeFile('/no/x', new Uint8Array()), "ENOENT: no such file or directory, open '/no/x'"],
     ['a file as directory', (f) => f.stat('/etc/xen/demo/x'), "ENOTDIR: not a directory, stat '/etc/xen/demo/x'"],
@@ -63,81 +56,137 @@ describe('FileSystem', () => {
     ['hard link to a directory', (f) => f.link('/etc', '/e'), "EPERM: operation not permitted, link '/etc'"],
     ['a NUL in a path', (f) => f.stat('/a\0b'), "EINVAL: invalid argument, stat '/a\0b'"],
   ];
-  it.each(failures)('refuses %s', (_what, run, message) => {
-    expect(() => run(fs)).toThrow(FileSystemError);
-    expect(() => run(fs)).toThrow(message);
+  it.each(failures)('refuses %s', async (_what, run, message) => {
+    await expect(run(fs)).rejects.toThrow(FileSystemError);
+    await expect(run(fs)).rejects.toThrow(message);
   });
 
-  it('refuses long names by their bytes', () => {
-    expect(() => fs.writeFile(`/${'a'.repeat(256)}`, new Uint8Array())).toThrow('ENAMETOOLONG');
-    expect(() => fs.writeFile(`/${'é'.repeat(128)}`, new Uint8Array())).toThrow('ENAMETOOLONG');
-    fs.writeFile(`/${'é'.repeat(127)}`, new Uint8Array());
+  it('refuses long names by their bytes', async () => {
+    await expect(fs.writeFile(`/${'a'.repeat(256)}`, new Uint8Array())).rejects.toThrow('ENAMETOOLONG');
+    await expect(fs.writeFile(`/${'é'.repeat(128)}`, new Uint8Array())).rejects.toThrow('ENAMETOOLONG');
+    await fs.writeFile(`/${'é'.repeat(127)}`, new Uint8Array());
   });
 
   it('moves files and directories as rename does', async () => {
-    fs.writeFile('/root/a', encodeUtf8('a'));
-    fs.move('/root/a', '/etc/xen/demo');
+    await fs.writeFile('/root/a', encodeUtf8('a'));
+    await fs.move('/root/a', '/etc/xen/demo');
     expect(await text(fs, '/etc/xen/demo')).toBe('a');
-    fs.move('/etc/xen', '/root/xen');
-    expect(names(fs, '/root')).toEqual(['configs', 'link', 'loop', 'xen']);
-    expect(names(fs, '/etc')).toEqual([]);
-    expect(() => fs.move('/root/xen', '/root/link')).toThrow('ENOTDIR');
+    await fs.move('/etc/xen', '/root/xen');
+    expect(await names(fs, '/root')).toEqual(['configs', 'link', 'loop', 'xen']);
+    expect(await names(fs, '/etc')).toEqual([]);
+    await expect(fs.move('/root/xen', '/root/link')).rejects.toThrow('ENOTDIR');
   });
 
   it('copies trees, keeping links as links', async () => {
-    fs.symlink('demo', '/etc/xen/other');
+    await fs.symlink('demo', '/etc/xen/other');
     await fs.copy('/etc', '/backup', { recursive: true });
     expect(await text(fs, '/backup/xen/other')).toBe('memory = 64\n');
-    expect(fs.lstat('/backup/xen/other').kind).toBe('symlink');
+    expect((await fs.lstat('/backup/xen/other')).kind).toBe('symlink');
     await expect(fs.copy('/etc', '/etc/xen/again', { recursive: true })).rejects.toThrow('EINVAL');
     await expect(fs.copy('/etc', '/e2')).rejects.toThrow('EISDIR');
   });
 
-  it('shares the bytes of hard links and frees them with the last name', async () => {
-    const before = fs.usedBytes;
-    fs.link('/etc/xen/demo', '/root/hard');
-    fs.writeFile('/root/hard', encodeUtf8('12345'));
+  it('shares the bytes of hard links', async () => {
+    await fs.link('/etc/xen/demo', '/root/hard');
+    await fs.writeFile('/root/hard', encodeUtf8('12345'));
     expect(await text(fs, '/etc/xen/demo')).toBe('12345');
-    expect(fs.stat('/root/hard').links).toBe(2);
-    fs.remove('/etc/xen/demo');
-    expect(fs.usedBytes).toBe(5);
-    fs.remove('/root/hard');
-    expect(fs.usedBytes).toBe(before - 'memory = 64\n'.length);
-  });
-
-  it('says when it is full, and frees what is removed', async () => {
-    const small = await open(new MemoryFileStore(), 10);
-    small.writeFile('/a', new Uint8Array(8));
-    expect(() => small.writeFile('/b', new Uint8Array(3))).toThrow('ENOSPC');
-    expect(() => small.appendFile('/a', new Uint8Array(3))).toThrow('ENOSPC');
-    small.remove('/a');
-    small.writeFile('/b', new Uint8Array(10));
-    expect(small.usedBytes).toBe(10);
+    expect((await fs.stat('/root/hard')).links).toBe(2);
+    await fs.remove('/etc/xen/demo');
+    expect(await text(fs, '/root/hard')).toBe('12345');
   });
 
   it('appends, and dates what changes', async () => {
     time = 2000;
-    fs.appendFile('/etc/xen/demo', encodeUtf8('vcpus = 2\n'));
+    await fs.appendFile('/etc/xen/demo', encodeUtf8('vcpus = 2\n'));
     expect(await text(fs, '/etc/xen/demo')).toBe('memory = 64\nvcpus = 2\n');
-    expect(fs.stat('/etc/xen/demo').mtimeMs).toBe(2000);
-    expect(fs.stat('/root').mtimeMs).toBe(1000);
+    expect((await fs.stat('/etc/xen/demo')).mtimeMs).toBe(2000);
+    expect((await fs.stat('/root')).mtimeMs).toBe(1000);
   });
 
-  it('discards what is written to a generated file that takes it', async () => {
-    fs.mountGenerated('/dev/null', { read: () => new Uint8Array(), write: () => undefined });
-    fs.mountGenerated('/proc/version', { read: () => encodeUtf8('v') });
-    fs.writeFile('/dev/null', new Uint8Array(100));
-    fs.appendFile('/dev/null', new Uint8Array(100));
-    expect(await fs.readFile('/dev/null')).toHaveLength(0);
-    expect(() => fs.writeFile('/proc/version', new Uint8Array(1))).toThrow('EPERM');
+  it('reads and writes character devices, and hands generated files what is written', async () => {
+    for (const [name, minor] of [
+      ['null', 3],
+      ['zero', 5],
+      ['full', 7],
+      ['urandom', 9],
+    ] as const)
+      await fs.makeNode(`/${name}`, 'character-device', 0o666, { major: 1, minor });
+    await fs.writeFile('/null', new Uint8Array(100));
+    await fs.appendFile('/null', new Uint8Array(100));
+    expect(await fs.readFile('/null')).toHaveLength(0);
+    await expect(fs.writeFile('/full', new Uint8Array(1))).rejects.toThrow('ENOSPC');
+    await expect(fs.readFile('/zero')).rejects.toThrow('EFBIG');
+    const random = await fs.open('/urandom');
+    const bytes = new Uint8Array(10);
+    expect(await random.read(1000, bytes)).toBe(10);
+    expect(bytes).toEqual(new Uint8Array(10).fill(0x5a));
+    let taken = '';
+    await fs.mountGenerated('/proc/told', { read: () => encodeUtf8(taken), write: (given) => (taken = decodeUtf8(given)) });
+    await fs.mountGenerated('/proc/version', { read: () => encodeUtf8('v') });
+    await fs.writeFile('/proc/told', encodeUtf8('yes'));
+    expect(await text(fs, '/proc/told')).toBe('yes');
+    await expect(fs.writeFile('/proc/version', new Uint8Array(1))).rejects.toThrow('EPERM');
+    await expect(fs.remove('/proc/version').then(() => fs.open('/proc/version'))).rejects.toThrow('ENOENT');
+  });
+
+  it('crosses mount points both ways, and knows what is busy', async () => {
+    const { fileSystem: other } = await NativeFileSystem.open({ type: 'tmpfs', now: () => time });
+    await fs.makeDirectory('/mnt');
+    await fs.writeFile('/mnt/covered', encodeUtf8('below'));
+    const mount = await fs.mount(other, '/root/../mnt', { source: 'none' });
+    expect(await fs.exists('/mnt/covered')).toBe(false);
+    await fs.makeDirectory('/mnt/sub');
+    await fs.writeFile('/mnt/sub/file', encodeUtf8('above'));
+    await fs.symlink('../../root/link', '/mnt/sub/out');
+    expect(await text(fs, '/mnt/sub/out')).toBe('memory = 64\n');
+    expect(await text(fs, '/mnt/sub/../../mnt/sub/file')).toBe('above');
+    expect(await fs.realPath('/mnt/sub/../..')).toBe('/');
+    expect((await fs.stat('/mnt')).fileSystem).not.toBe((await fs.stat('/root')).fileSystem);
+    await expect(fs.link('/mnt/sub/file', '/root/hard')).rejects.toThrow('EXDEV');
+    await expect(fs.remove('/mnt', { recursive: true })).rejects.toThrow('EBUSY');
+    await expect(fs.move('/mnt', '/elsewhere')).rejects.toThrow('EBUSY');
+    await fs.move('/mnt/sub', '/root/moved');
+    expect(await text(fs, '/root/moved/file')).toBe('above');
+    expect(await fs.exists('/mnt/sub')).toBe(false);
+    await fs.writeFile('/mnt/open', encodeUtf8('x'));
+    const file = await fs.open('/mnt/open');
+    await expect(fs.unmount(mount)).rejects.toThrow('EBUSY');
+    await file.close();
+    await fs.unmount(mount);
+    expect(await names(fs, '/mnt')).toEqual(['covered']);
+  });
+
+  it('writes nothing to what is mounted read-only', async () => {
+    const { fileSystem: other } = await NativeFileSystem.open({ type: 'tmpfs', now: () => time });
+    await other.create(other.root, 'file', { kind: 'file', mode: 0o644, uid: 0, gid: 0 });
+    await fs.mount(other, '/root', { source: 'none', readOnly: true });
+    const refused: Promise<unknown>[] = [
+      fs.writeFile('/root/file', new Uint8Array(1)),
+      fs.writeFile('/root/new', new Uint8Array(1)),
+      fs.appendFile('/root/file', new Uint8Array(1)),
+      fs.truncate('/root/file', 5),
+      fs.makeDirectory('/root/d'),
+      fs.symlink('x', '/root/s'),
+      fs.remove('/root/file'),
+      fs.move('/root/file', '/root/g'),
+      fs.changeMode('/root/file', 0),
+      fs.link('/root/file', '/root/g'),
+      fs.copy('/etc/xen/demo', '/root/g'),
+    ];
+    for (const each of refused) await expect(each).rejects.toThrow('EROFS');
   });
 });
 
 describe('lazy files', () => {
+  const site = (name: string, bytes: Uint8Array) => ({
+    files: [{ name, sizeBytes: bytes.length, aliases: ['vmlinuz'] }],
+    fetch: () => Promise.resolve(bytes),
+  });
+
   it('are fetched once, shown with their size, and tried again after a failure', async () => {
     const fs = await open();
     let calls = 0;
-    mountBootFiles(fs, '/boot', {
+    await mountBootFiles(fs, '/boot', {
       files: [{ name: 'vmlinuz-6.1', sizeBytes: 3, aliases: ['vmlinuz'] }],
       fetch: (_name, onProgress) => {
         calls++;
@@ -146,7 +195,7 @@ describe('lazy files', () => {
         return Promise.resolve(new Uint8Array([1, 2, 3]));
       },
     });
-    expect(fs.stat('/boot/vmlinuz').sizeBytes).toBe(3);
+    expect((await fs.stat('/boot/vmlinuz')).sizeBytes).toBe(3);
     await expect(fs.readFile('/boot/vmlinuz')).rejects.toThrow('the site answered 503');
     const seen: number[] = [];
     expect(await fs.readFileWithProgress('/boot/vmlinuz', (loaded) => seen.push(loaded))).toEqual(new Uint8Array([1, 2, 3]));
@@ -155,70 +204,48 @@ describe('lazy files', () => {
   });
 
   it('are not stored, and aliases follow the version of the day', async () => {
-    const store = new MemoryFileStore();
-    const first = await open(store);
-    const file = (name: string) => ({
-      files: [{ name, sizeBytes: 1, aliases: ['vmlinuz'] }],
-      fetch: () => Promise.resolve(new Uint8Array([7])),
-    });
-    mountBootFiles(first, '/boot', file('vmlinuz-1'));
-    first.writeFile('/boot/mine', new Uint8Array(2));
+    const chunks = new MemoryChunkStore();
+    const first = await open(chunks);
+    await mountBootFiles(first, '/boot', site('vmlinuz-1', new Uint8Array([7])));
+    await first.writeFile('/boot/mine', new Uint8Array(2));
     await first.flush();
-    const second = await open(store);
-    expect(names(second, '/boot')).toEqual(['mine', 'vmlinuz']);
-    mountBootFiles(second, '/boot', file('vmlinuz-2'));
-    expect(names(second, '/boot')).toEqual(['mine', 'vmlinuz', 'vmlinuz-2']);
-    expect(second.readLink('/boot/vmlinuz')).toBe('vmlinuz-2');
-    second.writeFile('/boot/vmlinuz', encodeUtf8('own'));
+    const second = await open(chunks);
+    expect(await names(second, '/boot')).toEqual(['mine', 'vmlinuz']);
+    await mountBootFiles(second, '/boot', site('vmlinuz-2', new Uint8Array([7])));
+    expect(await names(second, '/boot')).toEqual(['mine', 'vmlinuz', 'vmlinuz-2']);
+    expect(await second.readLink('/boot/vmlinuz')).toBe('vmlinuz-2');
+    await second.writeFile('/boot/vmlinuz', encodeUtf8('own'));
     await second.flush();
-    expect(await text(await open(store), '/boot/vmlinuz-2')).toBe('own');
-  });
-});
-
-describe('persistence', () => {
-  it('brings everything back: contents, links, modes, times', async () => {
-    const store = new MemoryFileStore();
-    const fs = await open(store);
-    fs.makeDirectory('/a/b', { recursive: true });
-    fs.writeFile('/a/b/file', encodeUtf8('x'), 0o755);
-    fs.link('/a/b/file', '/a/hard');
-    fs.symlink('b/file', '/a/soft');
-    fs.writeFile('/gone', encodeUtf8('y'));
-    await fs.flush();
-    fs.remove('/gone');
-    fs.changeTimes('/a/b/file', 77);
-    await fs.flush();
-    const opened = await FileSystem.open(options(store));
-    const again = opened.fileSystem;
-    expect(opened.fresh).toBe(false);
-    expect(names(again, '/')).toEqual(['a']);
-    expect(await text(again, '/a/soft')).toBe('x');
-    expect(again.stat('/a/hard')).toMatchObject({ mode: 0o755, mtimeMs: 77, links: 2, sizeBytes: 1 });
-    expect(again.stat('/a/hard').inode).toBe(again.stat('/a/b/file').inode);
-    again.writeFile('/new', encodeUtf8('z'));
-    await again.flush();
-    expect((await store.load()).length).toBe(6);
+    expect(await text(await open(chunks), '/boot/vmlinuz-2')).toBe('own');
   });
 
-  it('keeps changes due when a commit fails, and drops inodes that no directory names', async () => {
-    const memory = new MemoryFileStore();
-    let failing = true;
-    const errors: unknown[] = [];
-    const store: FileStore = {
-      load: () => memory.load(),
-      commit: (changed, removed) => (failing ? Promise.reject(new Error('quota')) : memory.commit(changed, removed)),
+  it('become ordinary ones when they are changed, linked, moved or written to, and stay away once removed', async () => {
+    const chunks = new MemoryChunkStore();
+    const boot = async (): Promise<FileSystem> => {
+      const fs = await open(chunks);
+      for (const name of ['mode', 'moved', 'linked', 'part', 'gone', 'left', 'disk'])
+        await fs.mountLazy(`/lib/deep/${name}`, { sizeBytes: 1024, fetch: () => Promise.resolve(new Uint8Array(1024).fill(65)) });
+      return fs;
     };
-    const fs = (await FileSystem.open({ ...options(store), onStoreError: (error) => errors.push(error) })).fileSystem;
-    fs.writeFile('/kept', encodeUtf8('1'));
-    await expect(fs.flush()).rejects.toThrow('quota');
-    failing = false;
-    await fs.flush();
-    await memory.commit([{ number: 99, mode: 0o644, mtimeMs: 0, kind: 'file', bytes: new Uint8Array(5) }], []);
-    const again = await open(memory);
-    expect(await text(again, '/kept')).toBe('1');
-    await again.flush();
-    expect((await memory.load()).map((inode) => inode.number)).not.toContain(99);
-    expect(errors.length).toBeGreaterThan(0);
+    const first = await boot();
+    await first.changeMode('/lib/deep/mode', 0o600);
+    await first.move('/lib/deep/moved', '/lib/other');
+    await first.link('/lib/deep/linked', '/hard');
+    const part = await first.open('/lib/deep/part');
+    await part.write(1, new Uint8Array([66]));
+    await part.close();
+    await first.remove('/lib/deep/gone');
+    const disk = await first.open('/lib/deep/disk');
+    await disk.disk(false)!.write(1, new Uint8Array(512).fill(67));
+    await first.flush();
+    const again = await boot();
+    expect(await names(again, '/lib/deep')).toEqual(['disk', 'left', 'linked', 'mode', 'part']);
+    expect((await again.stat('/lib/deep/mode')).mode).toBe(0o600);
+    expect((await text(again, '/lib/deep/part')).slice(0, 3)).toBe('ABA');
+    expect((await text(again, '/lib/other')).length).toBe(1024);
+    expect((await again.stat('/hard')).inode).toBe((await again.stat('/lib/deep/linked')).inode);
+    expect((await text(again, '/lib/deep/disk')).slice(511, 513)).toBe('AC');
+    expect((await again.lstat('/')).inode).toBe(1);
   });
 });
 

@@ -1,117 +1,54 @@
 /**
- * The file system of domain 0: a tree of inodes held in memory, whose changes are written behind to a FileStore. Besides
- * ordinary files there are two kinds that are made at every boot and never stored: lazy files, whose bytes are fetched when
- * first read (kernels of the site under /boot), and generated files (/proc, /dev/null).
+ * The files of domain 0 by path: a root file system and what is mounted on its directories. Everything that belongs to the
+ * machine (the toolstack, the shell, the page) reads and writes files through this.
  *
- * Paths are absolute. Operations throw FileSystemError; all but reading are synchronous.
+ * Paths are absolute. Operations reject with FileSystemError. Nobody's permission is checked: all of domain 0 is root.
  */
+import type { BlockDeviceTable } from './block-devices.ts';
 import { FileSystemError } from './file-system-error.ts';
-import type { FileErrorCode } from './file-system-error.ts';
-import type { FileStore, StoredInode } from './file-store.ts';
-import { resolvePath } from './path.ts';
-import { utf8Length } from './utf8.ts';
+import { fileError, statusOf, withFileErrors, type FileStatus } from './file-status.ts';
+import type { AttributeChanges, DeviceNumber, FileKind, FileSystemStatus, MountableFileSystem } from './mountable.ts';
+import { MountTable, type Mount, type MountRequest } from './mount-table.ts';
+import { NativeFileSystem } from './native/native-file-system.ts';
+import type { FetchProgress, GeneratedFile, LazyFile } from './native/nodes.ts';
+import { openBlockDevice, openCharacterDevice, openRegularFile, type OpenFile } from './open-file.ts';
+import { baseName, directoryName, resolvePath } from './path.ts';
+import { walk, type Found, type Place } from './path-walk.ts';
 
-const ROOT = 1;
-const MAX_NAME_BYTES = 255;
-const MAX_PATH_LENGTH = 4096;
-const MAX_LINKS_FOLLOWED = 40;
-export const DEFAULT_CAPACITY_BYTES = 1024 * 1024 * 1024;
+export type { FileStatus } from './file-status.ts';
+export type { FetchProgress, GeneratedFile, LazyFile } from './native/nodes.ts';
+export type { OpenFile } from './open-file.ts';
 
-/** Called with bytes so far and in all while a lazy file is being fetched. */
-export type FetchProgress = (loadedBytes: number, totalBytes: number) => void;
-
-export interface LazyFile {
-  readonly sizeBytes: number;
-  fetch(onProgress: FetchProgress): Promise<Uint8Array>;
-}
-
-export interface GeneratedFile {
-  read(): Uint8Array;
-  /** Absent: not writable. */
-  write?(bytes: Uint8Array): void;
-}
-
-interface Common {
-  readonly number: number;
-  mode: number;
-  mtimeMs: number;
-  /** Directory entries that name it. */
-  links: number;
-}
-type FileInode = Common & { kind: 'file'; bytes: Uint8Array };
-type DirectoryInode = Common & { kind: 'directory'; entries: Map<string, Inode> };
-type SymlinkInode = Common & { kind: 'symlink'; target: string };
-type LazyInode = Common & { kind: 'lazy'; source: LazyFile; fetching: Promise<Uint8Array> | undefined };
-type GeneratedInode = Common & { kind: 'generated'; source: GeneratedFile };
-type Inode = FileInode | DirectoryInode | SymlinkInode | LazyInode | GeneratedInode;
-
-export interface FileStatus {
-  readonly inode: number;
-  readonly kind: 'file' | 'directory' | 'symlink';
-  readonly mode: number;
-  readonly sizeBytes: number;
-  readonly mtimeMs: number;
-  readonly links: number;
-}
+/** Files that are read whole, into memory: larger ones are for programs that read them in pieces. */
+const WHOLE_BYTES_MAX = 512 * 1024 * 1024;
+const COPY_BYTES = 1024 * 1024;
 
 export interface DirectoryEntry {
   readonly name: string;
-  readonly kind: 'file' | 'directory' | 'symlink';
+  readonly kind: FileKind;
 }
 
 export interface FileSystemOptions {
-  readonly store: FileStore;
-  /** Milliseconds since 1970. */
-  now(): number;
-  /** Runs the callback a little later; used to gather changes into one commit. */
-  defer(callback: () => void): void;
-  /** Told when a commit failed; the changes stay queued for the next one. */
-  onStoreError?(error: unknown): void;
-  readonly capacityBytes?: number;
+  readonly root: MountableFileSystem;
+  readonly rootSource: string;
+  readonly devices: BlockDeviceTable;
+  random(bytes: Uint8Array): void;
 }
 
-interface Found {
-  readonly parent: DirectoryInode;
-  /** Empty for the root itself. */
-  readonly name: string;
-  readonly inode: Inode | undefined;
-  /** Where it stands, without symbolic links. */
-  readonly realPath: string;
-}
+type ExistingFound = Found & { readonly at: NonNullable<Found['at']> };
 
 export class FileSystem {
-  private readonly _options: FileSystemOptions;
-  private readonly _capacityBytes: number;
-  private _root: DirectoryInode;
-  private _nextNumber = ROOT + 1;
-  private _usedBytes = 0;
-  private readonly _dirty = new Map<number, Inode>();
-  private readonly _removed = new Set<number>();
-  private _commitDue = false;
-  private _committing: Promise<void> | undefined;
+  readonly mounts: MountTable;
 
-  private constructor(options: FileSystemOptions) {
-    this._options = options;
-    this._capacityBytes = options.capacityBytes ?? DEFAULT_CAPACITY_BYTES;
-    this._root = { number: ROOT, kind: 'directory', mode: 0o755, mtimeMs: options.now(), links: 1, entries: new Map() };
+  constructor(private readonly options: FileSystemOptions) {
+    this.mounts = new MountTable(options.root, options.rootSource);
   }
 
-  /** Reads the store. `fresh` tells that it had never been used. Records that no directory names are dropped. */
-  static async open(options: FileSystemOptions): Promise<{ fileSystem: FileSystem; fresh: boolean }> {
-    const fileSystem = new FileSystem(options);
-    const stored = await options.store.load();
-    if (stored.length === 0) fileSystem._touched(fileSystem._root);
-    else fileSystem._rebuild(stored);
-    return { fileSystem, fresh: stored.length === 0 };
+  get devices(): BlockDeviceTable {
+    return this.options.devices;
   }
 
-  get usedBytes(): number {
-    return this._usedBytes;
-  }
-
-  get capacityBytes(): number {
-    return this._capacityBytes;
-  }
+  // Reading
 
   async readFile(path: string): Promise<Uint8Array> {
     return this.readFileWithProgress(path, () => undefined);
@@ -119,433 +56,441 @@ export class FileSystem {
 
   /** As readFile; `onProgress` is called only when the file has to be fetched. */
   async readFileWithProgress(path: string, onProgress: FetchProgress): Promise<Uint8Array> {
-    const inode = this._existing(path, 'open', true);
-    switch (inode.kind) {
-      case 'file':
-        return inode.bytes;
-      case 'generated':
-        return inode.source.read();
-      case 'lazy':
-        inode.fetching ??= inode.source.fetch(onProgress).catch((error: unknown) => {
-          inode.fetching = undefined;
-          throw new FileSystemError('EIO', 'read', path, error instanceof Error ? error.message : String(error));
-        });
-        return inode.fetching;
-      case 'directory':
-        throw new FileSystemError('EISDIR', 'read', path);
-      case 'symlink':
-        throw new FileSystemError('ELOOP', 'open', path);
+    const { at } = await this.existing(path, 'open', true);
+    const { mount, inode, status } = at;
+    if (status.kind === 'directory') throw new FileSystemError('EISDIR', 'read', path);
+    if (status.kind === 'file' && mount.fileSystem instanceof NativeFileSystem) {
+      const { fileSystem } = mount;
+      const fetched = await withFileErrors('read', path, () => fileSystem.fetch(inode, onProgress));
+      if (fetched !== undefined) return fetched;
     }
-  }
-
-  /** Takes the array over: the caller must not change it afterwards. Symbolic links are followed. */
-  writeFile(path: string, bytes: Uint8Array, mode = 0o644): void {
-    const found = this._find(path, 'open', true);
-    const inode = found.inode;
-    if (inode === undefined) {
-      this._checkRoom(bytes.length, path);
-      this._link(found, this._newInode({ kind: 'file', bytes, mode }), 'open', path);
-      this._usedBytes += bytes.length;
-      return;
-    }
-    if (inode.kind === 'directory') throw new FileSystemError('EISDIR', 'open', path);
-    if (inode.kind === 'generated') {
-      if (inode.source.write === undefined) throw new FileSystemError('EPERM', 'open', path);
-      inode.source.write(bytes);
-      return;
-    }
-    if (inode.kind !== 'file') {
-      // A kernel of the site overwritten: from now on an ordinary file.
-      this._checkRoom(bytes.length, path);
-      this._unlink(found.parent, found.name, inode);
-      this._link(found, this._newInode({ kind: 'file', bytes, mode: inode.mode | 0o200 }), 'open', path);
-      this._usedBytes += bytes.length;
-      return;
-    }
-    this._checkRoom(bytes.length - inode.bytes.length, path);
-    this._usedBytes += bytes.length - inode.bytes.length;
-    inode.bytes = bytes;
-    inode.mtimeMs = this._options.now();
-    this._touched(inode);
-  }
-
-  appendFile(path: string, bytes: Uint8Array): void {
-    const inode = this._find(path, 'open', true).inode;
-    if (inode?.kind !== 'file') {
-      if (inode?.kind === 'lazy') throw new FileSystemError('EPERM', 'open', path);
-      this.writeFile(path, bytes);
-      return;
-    }
-    const joined = new Uint8Array(inode.bytes.length + bytes.length);
-    joined.set(inode.bytes);
-    joined.set(bytes, inode.bytes.length);
-    this.writeFile(path, joined);
-  }
-
-  exists(path: string): boolean {
+    const file = this.openAt(path, at);
     try {
-      return this._find(path, 'access', true).inode !== undefined;
+      const size = await file.size();
+      if (size === undefined || size > WHOLE_BYTES_MAX)
+        throw new FileSystemError('EFBIG', 'read', path, 'read it in pieces, for example with dd');
+      return await readWhole(file, size);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Opens a file, a block device or a character device. With `create` a missing file is made, with that mode. */
+  async open(path: string, { create }: { readonly create?: number } = {}): Promise<OpenFile> {
+    const found = await this.find(path, 'open', true);
+    if (found.at !== undefined) return this.openAt(path, found.at);
+    if (create === undefined) throw new FileSystemError('ENOENT', 'open', path);
+    const inode = await this.createAt(found, 'open', path, { kind: 'file', mode: create });
+    return openRegularFile(path, found.parent.mount.fileSystem, inode);
+  }
+
+  async exists(path: string): Promise<boolean> {
+    try {
+      return (await this.find(path, 'access', true)).at !== undefined;
     } catch (error) {
       if (error instanceof FileSystemError) return false;
       throw error;
     }
   }
 
-  stat(path: string): FileStatus {
-    return statusOf(this._existing(path, 'stat', true));
+  async stat(path: string): Promise<FileStatus> {
+    const { mount, status } = (await this.existing(path, 'stat', true)).at;
+    return statusOf(mount.id, status);
   }
 
-  lstat(path: string): FileStatus {
-    return statusOf(this._existing(path, 'lstat', false));
+  async lstat(path: string): Promise<FileStatus> {
+    const { mount, status } = (await this.existing(path, 'lstat', false)).at;
+    return statusOf(mount.id, status);
   }
 
   /** Names in plain character order. */
-  readDirectory(path: string): DirectoryEntry[] {
-    const inode = this._existing(path, 'scandir', true);
-    if (inode.kind !== 'directory') throw new FileSystemError('ENOTDIR', 'scandir', path);
-    return [...inode.entries]
-      .map(([name, entry]) => ({ name, kind: kindOf(entry) }))
-      .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  async readDirectory(path: string): Promise<DirectoryEntry[]> {
+    const { mount, inode } = (await this.existing(path, 'scandir', true)).at;
+    const { fileSystem } = mount;
+    const entries = await withFileErrors('scandir', path, () => fileSystem.readDirectory(inode));
+    const found: DirectoryEntry[] = [];
+    for (const { name, inode: number, kind } of entries) {
+      if (name === '.' || name === '..') continue;
+      found.push({ name, kind: kind ?? (await withFileErrors('scandir', path, () => fileSystem.stat(number))).kind });
+    }
+    return found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }
 
-  makeDirectory(path: string, options: { recursive?: boolean; mode?: number } = {}): void {
-    const found = this._find(path, 'mkdir', true, options.recursive === true);
-    if (found.inode !== undefined) {
-      if (options.recursive === true && found.inode.kind === 'directory') return;
+  async readLink(path: string): Promise<string> {
+    const { mount, inode } = (await this.existing(path, 'readlink', false)).at;
+    return withFileErrors('readlink', path, () => mount.fileSystem.readLink(inode));
+  }
+
+  async realPath(path: string): Promise<string> {
+    return (await this.existing(path, 'realpath', true)).realPath;
+  }
+
+  // Changing
+
+  /** All of the contents; symbolic links are followed. The file takes the array over: it must not be changed afterwards. */
+  async writeFile(path: string, bytes: Uint8Array, mode = 0o644): Promise<void> {
+    const found = await this.find(path, 'open', true);
+    if (found.at !== undefined && found.at.status.kind !== 'file') {
+      await this.into(path, (file) => file.write(0, bytes));
+      return;
+    }
+    const { mount } = found.at ?? found.parent;
+    this.requireWritable(mount, 'open', path);
+    const { fileSystem } = mount;
+    if (found.at === undefined && fileSystem instanceof NativeFileSystem && found.name !== '') {
+      await withFileErrors('open', path, () => fileSystem.createFile(found.parent.inode, found.name, mode, bytes));
+      return;
+    }
+    const inode = found.at?.inode ?? (await this.createAt(found, 'open', path, { kind: 'file', mode }));
+    if (fileSystem instanceof NativeFileSystem) await withFileErrors('open', path, () => fileSystem.replace(inode, bytes));
+    else {
+      await this.into(path, async (file) => {
+        await file.truncate(0);
+        await file.write(0, bytes);
+      });
+    }
+  }
+
+  async appendFile(path: string, bytes: Uint8Array): Promise<void> {
+    await this.into(path, async (file) => file.write((await file.size()) ?? 0, bytes));
+  }
+
+  async truncate(path: string, sizeBytes: number, { create = true } = {}): Promise<void> {
+    await this.into(path, (file) => file.truncate(sizeBytes), create);
+  }
+
+  async makeDirectory(path: string, options: { recursive?: boolean; mode?: number } = {}): Promise<void> {
+    const recursive = options.recursive === true;
+    const found = await this.find(path, 'mkdir', true, recursive);
+    if (found.at !== undefined) {
+      if (recursive && found.at.status.kind === 'directory') return;
       throw new FileSystemError('EEXIST', 'mkdir', path);
     }
-    this._link(found, this._newInode({ kind: 'directory', entries: new Map(), mode: options.mode ?? 0o755 }), 'mkdir', path);
+    await this.createAt(found, 'mkdir', path, { kind: 'directory', mode: options.mode ?? 0o755 });
   }
 
-  remove(path: string, options: { recursive?: boolean; force?: boolean } = {}): void {
-    const found = this._find(path, 'rm', false);
-    const inode = found.inode;
-    if (inode === undefined) {
+  async symlink(target: string, path: string): Promise<void> {
+    const found = await this.find(path, 'symlink', false);
+    if (found.at !== undefined) throw new FileSystemError('EEXIST', 'symlink', path);
+    if (target === '' || target.length > 4096) throw new FileSystemError('EINVAL', 'symlink', path);
+    await this.createAt(found, 'symlink', path, { kind: 'symlink', target, mode: 0o777 });
+  }
+
+  /** A device node, a pipe or a socket. */
+  async makeNode(
+    path: string,
+    kind: Exclude<FileKind, 'file' | 'directory' | 'symlink'>,
+    mode: number,
+    device: DeviceNumber,
+  ): Promise<void> {
+    const found = await this.find(path, 'mknod', false);
+    if (found.at !== undefined) throw new FileSystemError('EEXIST', 'mknod', path);
+    const isDevice = kind === 'character-device' || kind === 'block-device';
+    await this.createAt(found, 'mknod', path, isDevice ? { kind, mode, device } : { kind, mode });
+  }
+
+  async link(existing: string, path: string): Promise<void> {
+    const source = await this.existing(existing, 'link', false);
+    if (source.at.status.kind === 'directory') throw new FileSystemError('EPERM', 'link', existing);
+    const found = await this.find(path, 'link', false);
+    if (found.at !== undefined) throw new FileSystemError('EEXIST', 'link', path);
+    const { mount, inode } = found.parent;
+    if (mount !== source.at.mount) throw new FileSystemError('EXDEV', 'link', path);
+    this.requireWritable(mount, 'link', path);
+    await withFileErrors('link', path, () => mount.fileSystem.link(source.at.inode, inode, found.name));
+  }
+
+  async remove(path: string, options: { recursive?: boolean; force?: boolean } = {}): Promise<void> {
+    const found = await this.find(path, 'rm', false, false, true);
+    if (found.at === undefined) {
       if (options.force === true) return;
       throw new FileSystemError('ENOENT', 'rm', path);
     }
-    if (inode === this._root) throw new FileSystemError('EBUSY', 'rm', path);
-    if (inode.kind === 'directory' && inode.entries.size > 0 && options.recursive !== true)
-      throw new FileSystemError('ENOTEMPTY', 'rm', path);
-    this._unlink(found.parent, found.name, inode);
+    if (found.name === '') throw new FileSystemError('EBUSY', 'rm', path);
+    await this.removeEntry(path, found.parent, found.name, found.at.inode, options.recursive === true);
   }
 
-  /** As rename(2): replaces a file or an empty directory of the same kind. A directory as target takes the source inside. */
-  move(from: string, to: string): void {
-    const source = this._find(from, 'mv', false);
-    const inode = source.inode;
-    if (inode === undefined) throw new FileSystemError('ENOENT', 'mv', from);
-    if (inode === this._root) throw new FileSystemError('EBUSY', 'mv', from);
-    const target = this._find(to, 'mv', false);
-    if (target.inode === inode) return;
-    if (inode.kind === 'directory' && this._isInside(target.parent, inode)) throw new FileSystemError('EINVAL', 'mv', from);
-    if (target.inode !== undefined) {
-      if (target.inode.kind === 'directory' && inode.kind !== 'directory') throw new FileSystemError('EISDIR', 'mv', to);
-      if (target.inode.kind !== 'directory' && inode.kind === 'directory') throw new FileSystemError('ENOTDIR', 'mv', to);
-      if (target.inode.kind === 'directory' && target.inode.entries.size > 0) throw new FileSystemError('ENOTEMPTY', 'mv', to);
-      this._unlink(target.parent, target.name, target.inode);
-    }
-    this._link(target, inode, 'mv', to);
-    source.parent.entries.delete(source.name);
-    inode.links--;
-    this._touched(source.parent);
-  }
-
-  /** Copies a file (fetching a lazy one), or with `recursive` a directory. Symbolic links inside are copied as links. */
-  async copy(from: string, to: string, options: { recursive?: boolean } = {}): Promise<void> {
-    const inode = this._existing(from, 'cp', true);
-    if (inode.kind !== 'directory') {
-      const bytes = await this.readFile(from);
-      this.writeFile(to, bytes.slice(), inode.mode | 0o200);
+  /** As rename(2): replaces a file or an empty directory of the same kind. From one file system to another it copies and removes. */
+  async move(from: string, to: string): Promise<void> {
+    const source = await this.existing(from, 'mv', false, true);
+    if (source.name === '' || this.mounts.covering(source.at.mount, source.at.inode) !== undefined)
+      throw new FileSystemError('EBUSY', 'mv', from);
+    const target = await this.find(to, 'mv', false);
+    if (target.at?.mount === source.at.mount && target.at.inode === source.at.inode) return;
+    const { mount } = source.parent;
+    this.requireWritable(mount, 'mv', from);
+    if (mount !== target.parent.mount) {
+      this.requireWritable(target.parent.mount, 'mv', to);
+      if (target.at !== undefined) await this.remove(to);
+      await this.copy(from, to, { recursive: true });
+      await this.remove(from, { recursive: true });
       return;
     }
-    if (options.recursive !== true) throw new FileSystemError('EISDIR', 'cp', from);
-    const source = resolvePath('/', from);
-    const target = resolvePath('/', to);
-    if (target === source || target.startsWith(`${source}/`)) throw new FileSystemError('EINVAL', 'cp', from);
-    this.makeDirectory(target, { recursive: true, mode: inode.mode });
-    for (const { name, kind } of this.readDirectory(source)) {
-      if (kind === 'symlink') this.symlink(this.readLink(`${source}/${name}`), `${target}/${name}`);
-      else await this.copy(`${source}/${name}`, `${target}/${name}`, options);
+    try {
+      await mount.fileSystem.rename(source.parent.inode, source.name, target.parent.inode, target.name);
+    } catch (error) {
+      const code = (error as { readonly code?: unknown }).code;
+      throw fileError(error, 'mv', code === 'EINVAL' || code === 'ENOENT' ? from : to);
     }
   }
 
-  changeMode(path: string, mode: number): void {
-    const inode = this._existing(path, 'chmod', true);
-    inode.mode = mode & 0o7777;
-    this._touched(inode);
+  /**
+   * Copies a file, or with `recursive` a directory; symbolic links inside are copied as links. Owners, modes and times come along;
+   * what is sparse stays so.
+   */
+  async copy(from: string, to: string, options: { recursive?: boolean } = {}): Promise<void> {
+    const source = await this.existing(from, 'cp', options.recursive !== true);
+    const { status } = source.at;
+    if (status.kind === 'directory') {
+      if (options.recursive !== true) throw new FileSystemError('EISDIR', 'cp', from);
+      const target = resolvePath('/', to);
+      if (target === source.realPath || target.startsWith(`${source.realPath === '/' ? '' : source.realPath}/`))
+        throw new FileSystemError('EINVAL', 'cp', from);
+      await this.makeDirectory(target, { recursive: true, mode: status.mode });
+      for (const { name } of await this.readDirectory(source.realPath))
+        await this.copy(`${source.realPath}/${name}`, `${target}/${name}`, options);
+      return;
+    }
+    if (status.kind === 'symlink') await this.symlink(await this.readLink(from), to);
+    else if (status.kind === 'file') await this.copyContents(from, to);
+    else await this.makeNode(to, status.kind, status.mode, status.device);
   }
 
-  changeTimes(path: string, mtimeMs: number): void {
-    const inode = this._existing(path, 'utimes', true);
-    inode.mtimeMs = mtimeMs;
-    this._touched(inode);
+  /** Makes one file hold what another does; the target is made, with the source's mode, when it is missing. */
+  async copyContents(from: string, to: string, onBytes: (bytes: number) => void = () => undefined): Promise<void> {
+    const source = await this.existing(from, 'cp', true);
+    const target = await this.find(to, 'cp', true);
+    const { mount, inode } = source.at;
+    const into = target.at ?? { mount: target.parent.mount, inode: 0, status: undefined };
+    this.requireWritable(into.mount, 'cp', to);
+    if (into.mount === mount && into.inode === inode) throw new FileSystemError('EINVAL', 'cp', from);
+    const { fileSystem } = mount;
+    const regular = source.at.status.kind === 'file' && (into.status?.kind ?? 'file') === 'file';
+    if (regular && fileSystem instanceof NativeFileSystem && into.mount === mount) {
+      const number = target.at?.inode ?? (await this.createAt(target, 'cp', to, { kind: 'file', mode: source.at.status.mode }));
+      await withFileErrors('cp', to, () => fileSystem.copyContents(inode, number));
+      onBytes(source.at.status.sizeBytes);
+      return;
+    }
+    const reader = this.openAt(from, source.at);
+    try {
+      const writer = await this.open(to, { create: source.at.status.mode });
+      try {
+        await pour(reader, writer, onBytes);
+      } finally {
+        await writer.close();
+      }
+    } finally {
+      await reader.close();
+    }
   }
 
-  symlink(target: string, path: string): void {
-    const found = this._find(path, 'symlink', false);
-    if (found.inode !== undefined) throw new FileSystemError('EEXIST', 'symlink', path);
-    if (target === '' || target.length > MAX_PATH_LENGTH) throw new FileSystemError('EINVAL', 'symlink', path);
-    this._link(found, this._newInode({ kind: 'symlink', target, mode: 0o777 }), 'symlink', path);
+  async changeMode(path: string, mode: number): Promise<void> {
+    await this.change(path, 'chmod', { mode: mode & 0o7777 });
   }
 
-  link(existing: string, path: string): void {
-    const inode = this._existing(existing, 'link', false);
-    if (inode.kind === 'directory') throw new FileSystemError('EPERM', 'link', existing);
-    const found = this._find(path, 'link', false);
-    if (found.inode !== undefined) throw new FileSystemError('EEXIST', 'link', path);
-    this._link(found, inode, 'link', path);
+  async changeOwner(path: string, uid: number | undefined, gid: number | undefined, follow = true): Promise<void> {
+    await this.change(path, 'chown', { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) }, follow);
   }
 
-  readLink(path: string): string {
-    const inode = this._existing(path, 'readlink', false);
-    if (inode.kind !== 'symlink') throw new FileSystemError('EINVAL', 'readlink', path);
-    return inode.target;
+  async changeTimes(path: string, mtimeMs: number, atimeMs = mtimeMs, follow = true): Promise<void> {
+    const ns = (ms: number): bigint => BigInt(Math.round(ms * 1000)) * 1000n;
+    await this.change(path, 'utimes', { mtimeNs: ns(mtimeMs), atimeNs: ns(atimeMs) }, follow);
   }
 
-  realPath(path: string): string {
-    const found = this._find(path, 'realpath', true);
-    if (found.inode === undefined) throw new FileSystemError('ENOENT', 'realpath', path);
-    return found.realPath;
+  // Made at every boot
+
+  /** Puts a file fetched on first use at `path`, unless something stands there already. Directories are made. */
+  async mountLazy(path: string, source: LazyFile, mode?: number): Promise<void> {
+    await this.addTransient(path, (fileSystem, directory, name) => {
+      fileSystem.addLazy(directory, name, source, mode);
+    });
   }
 
-  /** Puts a file fetched on first use at `path`, unless something stored stands there already. Directories are made. */
-  mountLazy(path: string, source: LazyFile): void {
-    this._mount(path, { kind: 'lazy', source, fetching: undefined, mode: 0o644 });
+  async mountGenerated(path: string, source: GeneratedFile): Promise<void> {
+    await this.addTransient(path, (fileSystem, directory, name) => {
+      fileSystem.addGenerated(directory, name, source);
+    });
   }
 
-  mountGenerated(path: string, source: GeneratedFile): void {
-    this._mount(path, { kind: 'generated', source, mode: source.write === undefined ? 0o444 : 0o666 });
+  /** A symbolic link that is there at every boot, unless something else stands there or it was removed. */
+  async addLink(path: string, target: string): Promise<void> {
+    await this.addTransient(path, (fileSystem, directory, name) => {
+      fileSystem.addTransient(directory, name, { kind: 'symlink', target }, 0o777);
+    });
+  }
+
+  // Mounts
+
+  async mount(fileSystem: MountableFileSystem, path: string, request: MountRequest): Promise<Mount> {
+    const { at, realPath } = await this.existing(path, 'mount', true);
+    if (at.status.kind !== 'directory') throw new FileSystemError('ENOTDIR', 'mount', path);
+    return this.mounts.add(fileSystem, realPath, request, { mount: at.mount, inode: at.inode });
+  }
+
+  /** Its changes are durable when this resolves. EBUSY while files on it are open or something is mounted on it. */
+  async unmount(mount: Mount): Promise<void> {
+    if (mount.covers === undefined || mount.users > 0 || this.mounts.hasMountsOn(mount))
+      throw new FileSystemError('EBUSY', 'umount', mount.path);
+    this.mounts.remove(mount);
+    await withFileErrors('umount', mount.path, () => mount.fileSystem.unmount());
+  }
+
+  /** The mount that a path is on. */
+  async mountOf(path: string): Promise<Mount> {
+    return (await this.existing(path, 'statfs', true)).at.mount;
+  }
+
+  async statfs(mount: Mount): Promise<FileSystemStatus> {
+    return withFileErrors('statfs', mount.path, () => mount.fileSystem.statfs());
   }
 
   /** Resolves when every change made so far is durable. */
   async flush(): Promise<void> {
-    while (this._committing !== undefined || this._dirty.size > 0 || this._removed.size > 0) {
-      await (this._committing ?? this._commit());
+    for (const { fileSystem, path } of [...this.mounts.list()].reverse())
+      await withFileErrors('sync', path, () => fileSystem.sync());
+  }
+
+  private openAt(path: string, { mount, inode, status }: ExistingFound['at']): OpenFile {
+    switch (status.kind) {
+      case 'file':
+        return onMount(mount, openRegularFile(path, mount.fileSystem, inode));
+      case 'block-device':
+        return openBlockDevice(path, status.device, this.options.devices);
+      case 'character-device':
+        return openCharacterDevice(path, status.device, (bytes) => {
+          this.options.random(bytes);
+        });
+      case 'directory':
+        throw new FileSystemError('EISDIR', 'open', path);
+      case 'symlink':
+        throw new FileSystemError('ELOOP', 'open', path);
+      case 'fifo':
+      case 'socket':
+        throw new FileSystemError('ENXIO', 'open', path);
     }
   }
 
-  private _mount(path: string, body: NewInode): void {
-    const found = this._find(path, 'mount', true, true);
-    if (found.inode !== undefined) return;
-    this._link(found, this._newInode(body), 'mount', path);
-  }
-
-  private _existing(path: string, operation: string, follow: boolean): Inode {
-    const inode = this._find(path, operation, follow).inode;
-    if (inode === undefined) throw new FileSystemError('ENOENT', operation, path);
-    return inode;
-  }
-
-  /**
-   * Walks to the last component. The parent must exist (or is made with `create`); the last one may be missing. With
-   * `follow` a symbolic link in the last place is followed too; a dangling one yields the place where its target would be.
-   */
-  private _find(path: string, operation: string, follow: boolean, create = false): Found {
-    if (path.length > MAX_PATH_LENGTH) throw new FileSystemError('ENAMETOOLONG', operation, path.slice(0, 64));
-    if (!path.startsWith('/') || path.includes('\0')) throw new FileSystemError('EINVAL', operation, path);
-    const fail = (code: FileErrorCode): FileSystemError => new FileSystemError(code, operation, path);
-    const pending = path.split('/').filter((part) => part !== '' && part !== '.');
-    const trail: DirectoryInode[] = [];
-    const names: string[] = [];
-    let directory = this._root;
-    let linksFollowed = 0;
-    for (;;) {
-      const name = pending.shift();
-      if (name === undefined)
-        return { parent: trail.at(-1) ?? this._root, name: names.at(-1) ?? '', inode: directory, realPath: `/${names.join('/')}` };
-      if (name === '..') {
-        directory = trail.pop() ?? this._root;
-        names.pop();
-        continue;
-      }
-      let inode = directory.entries.get(name);
-      const last = pending.length === 0;
-      if (inode?.kind === 'symlink' && (!last || follow)) {
-        if (++linksFollowed > MAX_LINKS_FOLLOWED) throw fail('ELOOP');
-        if (inode.target.startsWith('/')) {
-          directory = this._root;
-          trail.length = 0;
-          names.length = 0;
-        }
-        pending.unshift(...inode.target.split('/').filter((part) => part !== '' && part !== '.'));
-        continue;
-      }
-      if (last) return { parent: directory, name, inode, realPath: `/${[...names, name].join('/')}` };
-      if (inode === undefined && create) {
-        inode = this._newInode({ kind: 'directory', entries: new Map(), mode: 0o755 });
-        this._link({ parent: directory, name }, inode, operation, path);
-      }
-      if (inode === undefined) throw fail('ENOENT');
-      if (inode.kind !== 'directory') throw fail('ENOTDIR');
-      trail.push(directory);
-      names.push(name);
-      directory = inode;
+  private async into(path: string, body: (file: OpenFile) => Promise<void>, create = true): Promise<void> {
+    const file = await this.open(path, create ? { create: 0o644 } : {});
+    try {
+      await body(file);
+    } finally {
+      await file.close();
     }
   }
 
-  private _newInode(body: NewInode): Inode {
-    return { ...body, number: this._nextNumber++, mtimeMs: this._options.now(), links: 0 };
+  private find(path: string, operation: string, follow: boolean, create = false, covered = false): Promise<Found> {
+    const make = ({ mount, inode }: Place, name: string): Promise<number> => {
+      this.requireWritable(mount, operation, path);
+      return mount.fileSystem.create(inode, name, { kind: 'directory', mode: 0o755, uid: 0, gid: 0 });
+    };
+    return withFileErrors(operation, path, () =>
+      walk(this.mounts, path, { operation, follow, covered, ...(create ? { create: make } : {}) }),
+    );
   }
 
-  private _link(at: Pick<Found, 'parent' | 'name'>, inode: Inode, operation: string, path: string): void {
-    if (at.name === '') throw new FileSystemError('EEXIST', operation, path);
-    if (at.name.length * 3 > MAX_NAME_BYTES && utf8Length(at.name) > MAX_NAME_BYTES)
-      throw new FileSystemError('ENAMETOOLONG', operation, path);
-    at.parent.entries.set(at.name, inode);
-    at.parent.mtimeMs = this._options.now();
-    inode.links++;
-    this._removed.delete(inode.number);
-    this._touched(inode);
-    this._touched(at.parent);
+  private async existing(path: string, operation: string, follow: boolean, covered = false): Promise<ExistingFound> {
+    const found = await this.find(path, operation, follow, false, covered);
+    if (found.at === undefined) throw new FileSystemError('ENOENT', operation, path);
+    return { ...found, at: found.at };
   }
 
-  private _unlink(parent: DirectoryInode, name: string, inode: Inode): void {
-    parent.entries.delete(name);
-    parent.mtimeMs = this._options.now();
-    this._touched(parent);
-    inode.links--;
-    if (inode.links > 0) return;
-    if (inode.kind === 'directory') for (const [child, entry] of [...inode.entries]) this._unlink(inode, child, entry);
-    if (inode.kind === 'file') this._usedBytes -= inode.bytes.length;
-    this._dirty.delete(inode.number);
-    if (isStored(inode)) this._removed.add(inode.number);
-    this._scheduleCommit();
+  private async createAt(
+    { parent, name }: Found,
+    operation: string,
+    path: string,
+    node:
+      | { readonly kind: 'file' | 'directory' | 'fifo' | 'socket'; readonly mode: number }
+      | { readonly kind: 'symlink'; readonly target: string; readonly mode: number }
+      | { readonly kind: 'character-device' | 'block-device'; readonly device: DeviceNumber; readonly mode: number },
+  ): Promise<number> {
+    if (name === '') throw new FileSystemError('EEXIST', operation, path);
+    const { mount, inode } = parent;
+    this.requireWritable(mount, operation, path);
+    return withFileErrors(operation, path, () => mount.fileSystem.create(inode, name, { ...node, uid: 0, gid: 0 }));
   }
 
-  private _isInside(directory: DirectoryInode, ancestor: DirectoryInode): boolean {
-    if (directory === ancestor) return true;
-    for (const entry of ancestor.entries.values()) if (entry.kind === 'directory' && this._isInside(directory, entry)) return true;
-    return false;
-  }
-
-  private _checkRoom(additionalBytes: number, path: string): void {
-    if (additionalBytes > 0 && this._usedBytes + additionalBytes > this._capacityBytes)
-      throw new FileSystemError('ENOSPC', 'write', path);
-  }
-
-  private _touched(inode: Inode): void {
-    if (!isStored(inode) || inode.links === 0) return;
-    this._dirty.set(inode.number, inode);
-    this._scheduleCommit();
-  }
-
-  private _scheduleCommit(): void {
-    if (this._commitDue) return;
-    this._commitDue = true;
-    this._options.defer(() => {
-      this._commitDue = false;
-      if (this._committing === undefined) void this._commit();
+  private async removeEntry(path: string, parent: Place, name: string, inode: number, recursive: boolean): Promise<void> {
+    const { mount } = parent;
+    const { fileSystem } = mount;
+    if (this.mounts.covering(mount, inode) !== undefined) throw new FileSystemError('EBUSY', 'rm', path);
+    this.requireWritable(mount, 'rm', path);
+    await withFileErrors('rm', path, async () => {
+      if ((await fileSystem.stat(inode)).kind !== 'directory') {
+        await fileSystem.unlink(parent.inode, name);
+        return;
+      }
+      const entries = (await fileSystem.readDirectory(inode)).filter((entry) => entry.name !== '.' && entry.name !== '..');
+      if (entries.length > 0 && !recursive) throw new FileSystemError('ENOTEMPTY', 'rm', path);
+      for (const entry of entries)
+        await this.removeEntry(`${path === '/' ? '' : path}/${entry.name}`, { mount, inode }, entry.name, entry.inode, true);
+      await fileSystem.rmdir(parent.inode, name);
     });
   }
 
-  /** One transaction with all that changed. On failure everything stays due, and the next change tries again. */
-  private _commit(): Promise<void> {
-    const changed = [...this._dirty.values()];
-    const removed = [...this._removed];
-    this._dirty.clear();
-    this._removed.clear();
-    const done = this._options.store
-      .commit(
-        changed.map((inode) => storedForm(inode)),
-        removed,
-      )
-      .then(
-        () => {
-          this._committing = undefined;
-          if (this._dirty.size > 0 || this._removed.size > 0) this._scheduleCommit();
-        },
-        (error: unknown) => {
-          this._committing = undefined;
-          for (const inode of changed) if (inode.links > 0) this._dirty.set(inode.number, inode);
-          for (const number of removed) this._removed.add(number);
-          this._options.onStoreError?.(error);
-          throw error;
-        },
-      );
-    this._committing = done;
-    done.catch(() => undefined);
-    return done;
+  private async change(path: string, operation: string, changes: AttributeChanges, follow = true): Promise<void> {
+    const { mount, inode } = (await this.existing(path, operation, follow)).at;
+    this.requireWritable(mount, operation, path);
+    await withFileErrors(operation, path, () => mount.fileSystem.setAttributes(inode, changes));
   }
 
-  private _rebuild(stored: readonly StoredInode[]): void {
-    const records = new Map(stored.map((record) => [record.number, record]));
-    const made = new Map<number, Inode>();
-    const build = (record: StoredInode): Inode => {
-      const { number, mode, mtimeMs } = record;
-      let inode: Inode;
-      if (record.kind === 'file') {
-        inode = { number, mode, mtimeMs, links: 0, kind: 'file', bytes: record.bytes };
-        this._usedBytes += record.bytes.length;
-      } else if (record.kind === 'symlink') inode = { number, mode, mtimeMs, links: 0, kind: 'symlink', target: record.target };
-      else {
-        const directory: DirectoryInode = { number, mode, mtimeMs, links: 0, kind: 'directory', entries: new Map() };
-        made.set(number, directory);
-        for (const [name, child] of record.entries) {
-          const below = records.get(child);
-          if (below === undefined || (below.kind === 'directory' && made.has(child))) continue;
-          const entry = made.get(child) ?? build(below);
-          entry.links++;
-          directory.entries.set(name, entry);
-        }
-        inode = directory;
-      }
-      made.set(number, inode);
-      return inode;
-    };
-    const rootRecord = records.get(ROOT);
-    if (rootRecord?.kind !== 'directory') throw new FileSystemError('EIO', 'mount', '/', 'the stored files have no root directory');
-    const root = build(rootRecord);
-    if (root.kind === 'directory') this._root = root;
-    root.links = 1;
-    for (const number of records.keys()) {
-      this._nextNumber = Math.max(this._nextNumber, number + 1);
-      if (!made.has(number)) this._removed.add(number);
-    }
+  private requireWritable(mount: Mount, operation: string, path: string): void {
+    if (mount.readOnly) throw new FileSystemError('EROFS', operation, path);
+  }
+
+  private async addTransient(
+    path: string,
+    add: (fileSystem: NativeFileSystem, directory: number, name: string) => void,
+  ): Promise<void> {
+    await this.makeDirectory(directoryName(path), { recursive: true });
+    const { at } = await this.existing(directoryName(path), 'mount', true);
+    if (!(at.mount.fileSystem instanceof NativeFileSystem)) throw new FileSystemError('ENOTSUP', 'mount', path);
+    add(at.mount.fileSystem, at.inode, baseName(path));
   }
 }
 
-type NewInode =
-  | { kind: 'file'; bytes: Uint8Array; mode: number }
-  | { kind: 'directory'; entries: Map<string, Inode>; mode: number }
-  | { kind: 'symlink'; target: string; mode: number }
-  | { kind: 'lazy'; source: LazyFile; fetching: undefined; mode: number }
-  | { kind: 'generated'; source: GeneratedFile; mode: number };
-
-type StoredKind = FileInode | DirectoryInode | SymlinkInode;
-
-function isStored(inode: Inode): inode is StoredKind {
-  return inode.kind !== 'lazy' && inode.kind !== 'generated';
+/** Keeps the mount from being taken away while the file is open, and from being written when it is read-only. */
+function onMount(mount: Mount, file: OpenFile): OpenFile {
+  mount.users += 1;
+  let closed = false;
+  const refuse = (): Promise<never> => Promise.reject(new FileSystemError('EROFS', 'write', file.path));
+  return {
+    ...file,
+    ...(mount.readOnly ? { write: refuse, truncate: refuse } : {}),
+    disk: (readOnly) => file.disk(readOnly || mount.readOnly),
+    close: async () => {
+      if (!closed) mount.users -= 1;
+      closed = true;
+      await file.close();
+    },
+  };
 }
 
-function storedForm(inode: Inode): StoredInode {
-  const { number, mode, mtimeMs } = inode;
-  if (inode.kind === 'file') return { number, mode, mtimeMs, kind: 'file', bytes: inode.bytes };
-  if (inode.kind === 'symlink') return { number, mode, mtimeMs, kind: 'symlink', target: inode.target };
-  if (inode.kind !== 'directory') throw new TypeError(`inode ${number} is not stored`);
-  const entries = [...inode.entries].filter(([, entry]) => isStored(entry)).map(([name, entry]) => [name, entry.number] as const);
-  return { number, mode, mtimeMs, kind: 'directory', entries };
+async function readWhole(file: OpenFile, size: number): Promise<Uint8Array> {
+  // A file that the system makes has no size before it is read.
+  const bytes = new Uint8Array(size === 0 ? COPY_BYTES : size);
+  const count = await file.read(0, bytes);
+  return count === bytes.length ? bytes : bytes.slice(0, count);
 }
 
-function kindOf(inode: Inode): 'file' | 'directory' | 'symlink' {
-  return inode.kind === 'directory' || inode.kind === 'symlink' ? inode.kind : 'file';
-}
-
-function sizeOf(inode: Inode): number {
-  switch (inode.kind) {
-    case 'file':
-      return inode.bytes.length;
-    case 'lazy':
-      return inode.source.sizeBytes;
-    case 'symlink':
-      return utf8Length(inode.target);
-    case 'directory':
-    case 'generated':
-      return 0;
+/** Copies from start to end; stretches of zeros become holes. */
+async function pour(reader: OpenFile, writer: OpenFile, onBytes: (bytes: number) => void): Promise<void> {
+  const size = await reader.size();
+  const buffer = new Uint8Array(COPY_BYTES);
+  const target = await writer.size();
+  // Only what has been cut to nothing has holes: a device or a longer file must be written throughout.
+  await writer.truncate(0);
+  const fresh = target === undefined || (await writer.size()) === 0;
+  let at = 0;
+  for (;;) {
+    const count = await reader.read(at, buffer);
+    if (count === 0) break;
+    const part = buffer.subarray(0, count);
+    if (!fresh || !part.every((byte) => byte === 0)) await writer.write(at, part.slice());
+    at += count;
+    onBytes(count);
+    if (size !== undefined && at >= size) break;
   }
-}
-
-function statusOf(inode: Inode): FileStatus {
-  const { number, mode, mtimeMs, links } = inode;
-  return { inode: number, kind: kindOf(inode), mode, sizeBytes: sizeOf(inode), mtimeMs, links };
+  if (fresh) await writer.truncate(at);
 }

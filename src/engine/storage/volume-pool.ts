@@ -155,9 +155,13 @@ export class VolumePool {
     };
   }
 
-  /** Bytes of chunks that the volume has, its own and shared ones. */
+  /** Bytes of chunks that the volume has, its own and shared ones, and what was written and not committed yet. */
   allocatedBytes(volume: Volume): number {
-    return this.maps.chunksOf(this.entry(volume).pages) * CHUNK_BYTES;
+    const { pages } = this.entry(volume);
+    let chunks = this.maps.chunksOf(pages);
+    for (const [index, given] of volume.uncommitted())
+      chunks += Number(given) - Number(this.maps.entry(pages, index, volume.name).number !== 0);
+    return chunks * CHUNK_BYTES;
   }
 
   /** A new volume of zeros. EEXIST, EINVAL, ENOSPC. */

@@ -63,6 +63,13 @@ export class Volume implements DiskImage {
     return this.dirty.size > 0 || this.frozen.size > 0;
   }
 
+  /** Chunks that wait to be committed, and whether each will have contents. */
+  uncommitted(): ReadonlyMap<number, boolean> {
+    const found = new Map<number, boolean>();
+    for (const chunks of [this.frozen, this.dirty]) for (const [index, bytes] of chunks) found.set(index, bytes !== undefined);
+    return found;
+  }
+
   async read(sector: number, into: Uint8Array): Promise<void> {
     this.checkRange(sector, into.length);
     for (let done = 0; done < into.length;) {

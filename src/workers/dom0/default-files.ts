@@ -1,8 +1,7 @@
-/** What stands in domain 0's file system when it is used for the first time, and what is made anew at every boot. */
+/** What stands in domain 0's file system when it is used for the first time. */
 import { encodeUtf8 } from '../../engine/storage/utf8.ts';
 import type { FileSystem } from '../../engine/storage/file-system.ts';
-import { DEFAULT_HOST_NAME, DOM0_IDENTITY } from '../../engine/toolstack/dom0-identity.ts';
-import type { Clock } from '../../engine/toolstack/services.ts';
+import { DEFAULT_HOST_NAME } from '../../engine/toolstack/dom0-identity.ts';
 
 const DEMO = `# A guest to begin with: Debian's kernel for virtual machines, with a small system in its ramdisk.
 #
@@ -138,29 +137,10 @@ const FILES: readonly (readonly [path: string, text: string, mode?: number])[] =
   ['/etc/xen/xmexample2', XMEXAMPLE2],
 ];
 
-const DIRECTORIES = ['/boot', '/dev', '/etc/xen/auto', '/proc/xen', '/root', '/tmp', '/var/log', '/var/run'];
+const DIRECTORIES = ['/boot', '/dev', '/etc/xen/auto', '/mnt', '/proc', '/root', '/tmp', '/var/log', '/var/run'];
 
 /** For a file system that has never been used. */
-export function plantDefaultFiles(files: FileSystem): void {
-  for (const path of DIRECTORIES) files.makeDirectory(path, { recursive: true });
-  for (const [path, text, mode] of FILES) files.writeFile(path, encodeUtf8(text), mode);
-}
-
-/** /dev and /proc as far as scripts look there. Directories that were removed are made again. */
-export function mountGeneratedFiles(files: FileSystem, clock: Clock, bootTimeMs: number): void {
-  const text = (make: () => string): { read(): Uint8Array } => ({ read: () => encodeUtf8(make()) });
-  const { system, release, version } = DOM0_IDENTITY;
-  files.mountGenerated('/dev/null', { read: () => new Uint8Array(), write: () => undefined });
-  files.mountGenerated(
-    '/proc/uptime',
-    text(() => `${((clock.nowMs() - bootTimeMs) / 1000).toFixed(2)} 0.00\n`),
-  );
-  files.mountGenerated(
-    '/proc/version',
-    text(() => `${system} version ${release} ${version}\n`),
-  );
-  files.mountGenerated(
-    '/proc/xen/capabilities',
-    text(() => 'control_d\n'),
-  );
+export async function plantDefaultFiles(files: FileSystem): Promise<void> {
+  for (const path of DIRECTORIES) await files.makeDirectory(path, { recursive: true });
+  for (const [path, text, mode] of FILES) await files.writeFile(path, encodeUtf8(text), mode);
 }

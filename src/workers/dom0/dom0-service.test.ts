@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GuestConsole } from '../../engine/devices/console/testing/guest-console.ts';
 import type { BootFiles } from '../../engine/storage/boot-files.ts';
 import { MemoryChunkStore } from '../../engine/storage/memory-chunk-store.ts';
-import { MemoryFileStore } from '../../engine/storage/file-store.ts';
 import { SimulatedHypervisor } from '../../engine/toolstack/testing/simulated-hypervisor.ts';
 import type { Progress, TerminalSink } from '../protocol.ts';
 import { DisposableEvaluator } from '../python/disposable-evaluator.ts';
@@ -12,7 +11,7 @@ import { InlineShell } from '../shell/testing/inline-shell.ts';
 import { startNodeShellThread } from '../shell/testing/node-shell-thread.ts';
 import { Screen } from '../shell/testing/screen.ts';
 import { Dom0Service } from './dom0-service.ts';
-import type { Dom0Platform } from './dom0-system.ts';
+import type { Dom0Platform, EarlierFiles } from './dom0-system.ts';
 
 const clock = {
   nowMs: () => Date.now(),
@@ -42,7 +41,7 @@ let consoles: Map<number, GuestConsole>;
 let progress: Progress[];
 let messages: ((text: string) => void)[];
 
-const platform = (store: MemoryFileStore): Dom0Platform => ({
+const platform = (): Dom0Platform => ({
   createMachine: () =>
     Promise.resolve({
       control: hypervisor,
@@ -76,10 +75,10 @@ const platform = (store: MemoryFileStore): Dom0Platform => ({
       entropy: { bytes: (count) => crypto.getRandomValues(new Uint8Array(count)) },
     }),
   clock,
-  fileStore: () => store,
+  earlierFiles: () => Promise.resolve(earlier),
   chunkStore: () => Promise.resolve(chunks),
   estimate: () => Promise.resolve({ usage: 1024 * 1024, quota: 64 * 1024 * 1024, persisted: true }),
-  capacityBytes: () => Promise.resolve(undefined),
+  random: (bytes) => bytes.fill(1),
   bootFiles: () => Promise.resolve(site),
   scripts: () => new DisposableEvaluator({ spawn: spawnNodeScriptWorker, wasmUrl: undefined, clock, limitMs: 3000 }),
   spawnShell: (host, programs) => new InlineShell(host, programs),
@@ -105,10 +104,10 @@ const until = async (condition: () => boolean, what = 'condition'): Promise<void
 };
 
 let dom0: Dom0Service;
-let store: MemoryFileStore;
+let earlier: EarlierFiles | undefined;
 let chunks: MemoryChunkStore;
 const boot = async (): Promise<void> => {
-  dom0 = new Dom0Service(platform(store));
+  dom0 = new Dom0Service(platform());
   await dom0.boot({ storage: { machine: 'webxen', kind: 'memory' } }, (step) => progress.push(step));
 };
 
@@ -117,7 +116,7 @@ beforeEach(async () => {
   consoles = new Map();
   progress = [];
   messages = [];
-  store = new MemoryFileStore();
+  earlier = undefined;
   chunks = new MemoryChunkStore();
   await boot();
 });
@@ -154,7 +153,7 @@ describe('starting', () => {
     await expect(dom0.boot({ storage: { machine: 'webxen', kind: 'memory' } }, () => undefined)).rejects.toThrow(
       'has been started already',
     );
-    await expect(new Dom0Service(platform(store)).exec('xm list')).rejects.toThrow('has not been started');
+    await expect(new Dom0Service(platform()).exec('xm list')).rejects.toThrow('has not been started');
     expect(progress.filter((step) => step.fraction === 1).map((step) => step.task)).toEqual(
       expect.arrayContaining(['Starting the hypervisor', 'Reading the files of domain 0']),
     );
@@ -180,6 +179,40 @@ describe('starting', () => {
     expect((await exec('cat note relative; hostname; ls /etc/xen')).stdout).toBe('mine\nxlab\nauto\ndemo\nxmexample2\n');
     expect(new TextDecoder().decode(await dom0.readFile('/root/note'))).toBe('mine\n');
     await expect(dom0.readFile('/nofile')).rejects.toThrow('ENOENT');
+  });
+
+  it('brings the files of an earlier version along, once', async () => {
+    chunks = new MemoryChunkStore();
+    let removed = 0;
+    earlier = {
+      inodes: [
+        {
+          number: 1,
+          kind: 'directory',
+          mode: 0o755,
+          mtimeMs: 1,
+          entries: [
+            ['root', 2],
+            ['to', 4],
+          ],
+        },
+        { number: 2, kind: 'directory', mode: 0o700, mtimeMs: 1, entries: [['large', 3]] },
+        { number: 3, kind: 'file', mode: 0o640, mtimeMs: 86_400_000, bytes: new Uint8Array(300_000).fill(0x41) },
+        { number: 4, kind: 'symlink', mode: 0o777, mtimeMs: 1, target: 'root/large' },
+      ],
+      remove: () => {
+        removed += 1;
+        return Promise.resolve();
+      },
+    };
+    await boot();
+    const look = async (): Promise<string> => (await exec('ls -l /root/large; tail -c 3 /to; ls -d /root /etc/xen')).stdout;
+    const before = await look();
+    expect(before).toContain('-rw-r----- 1 root root 300000 Jan  2  1970 /root/large\nAAA');
+    expect(removed).toBe(1);
+    earlier = undefined;
+    await boot();
+    expect(await look()).toBe(before);
   });
 });
 
@@ -335,7 +368,7 @@ describe('commands without a terminal', { timeout: 30_000 }, () => {
       exitCode: 124,
     });
     const loop = new Dom0Service({
-      ...platform(new MemoryFileStore()),
+      ...platform(),
       spawnShell: (host, programs) => new ThreadShellProcess(startNodeShellThread(), host, programs),
     });
     await loop.boot({ storage: { machine: 'webxen', kind: 'memory' } }, () => undefined);

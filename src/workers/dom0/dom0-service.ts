@@ -55,7 +55,7 @@ export class Dom0Service implements Dom0 {
   /** Resolves when the file is durable. */
   async writeFile(path: string, bytes: Uint8Array): Promise<void> {
     const { files } = await this._system();
-    files.writeFile(resolvePath(INITIAL_DIRECTORY, path), bytes);
+    await files.writeFile(resolvePath(INITIAL_DIRECTORY, path), bytes);
     await files.flush();
   }
 

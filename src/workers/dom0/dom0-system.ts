@@ -1,10 +1,13 @@
 /** Domain 0 once it is up: its files, daemons, programs and terminals, put together. */
 import type { BootFiles } from '../../engine/storage/boot-files.ts';
 import { mountBootFiles } from '../../engine/storage/boot-files.ts';
+import { BlockDeviceTable } from '../../engine/storage/block-devices.ts';
 import { FileSystem } from '../../engine/storage/file-system.ts';
 import type { ChunkStore } from '../../engine/storage/chunk-store.ts';
-import { MemoryChunkStore } from '../../engine/storage/memory-chunk-store.ts';
-import type { FileStore } from '../../engine/storage/file-store.ts';
+import type { StoredInode } from '../../engine/storage/native/earlier-inode.ts';
+import { recordsOfEarlierStore } from '../../engine/storage/native/earlier-store.ts';
+import { NativeFileSystem, type StorageRoom } from '../../engine/storage/native/native-file-system.ts';
+import { VolumePool } from '../../engine/storage/volume-pool.ts';
 import type { Command } from '../../engine/toolstack/command.ts';
 import { volumeTools } from '../../engine/toolstack/devices/volume-tools.ts';
 import type { ScriptEvaluator } from '../../engine/toolstack/configuration/script.ts';
@@ -27,7 +30,8 @@ import type { ShellHost, ShellProcess } from '../shell/shell-host.ts';
 import { MachineDisks } from '../storage/machine-disks.ts';
 import { storageProgram, type StorageEstimate } from '../storage/storage-program.ts';
 import { ConsoleDaemon } from './console-daemon.ts';
-import { mountGeneratedFiles, plantDefaultFiles } from './default-files.ts';
+import { plantDefaultFiles } from './default-files.ts';
+import { mountSystemFiles } from './system-mounts.ts';
 import { Executor } from './executor.ts';
 import type { CreateMachine, Machine } from './machine-interface.ts';
 import { listFiles } from './programs/list-files.ts';
@@ -37,15 +41,21 @@ import { HostName, systemPrograms } from './programs/system.ts';
 
 const BOOT_DIRECTORY = '/boot';
 
+export interface EarlierFiles {
+  readonly inodes: readonly StoredInode[];
+  /** They are in the new store. */
+  remove(): Promise<void>;
+}
+
 /** What differs between a browser and a test. */
 export interface Dom0Platform {
   readonly createMachine: CreateMachine;
   readonly clock: Clock;
-  fileStore(storage: MachineStorage): FileStore;
-  /** Where volumes are kept. */
+  /** Where files and volumes are kept. */
   chunkStore(storage: MachineStorage): Promise<ChunkStore>;
-  /** How much files may hold; undefined = the usual limit. */
-  capacityBytes(storage: MachineStorage): Promise<number | undefined>;
+  /** Files that an earlier version of the machine left in a store of its own. */
+  earlierFiles(storage: MachineStorage): Promise<EarlierFiles | undefined>;
+  random(bytes: Uint8Array): void;
   /** What the browser says about its room. */
   estimate(): Promise<StorageEstimate>;
   bootFiles(): Promise<BootFiles>;
@@ -89,7 +99,7 @@ export class Dom0System {
     const say = (text: string): void => {
       messages.push(`[${((clock.nowMs() - bootTimeMs) / 1000).toFixed(6).padStart(12)}] ${text}\n`);
     };
-    const [machine, files, bootFiles] = await Promise.all([
+    const [machine, { files, pool }, bootFiles] = await Promise.all([
       during(onProgress, 'Starting the hypervisor', platform.createMachine(commandLine)),
       during(onProgress, 'Reading the files of domain 0', openFiles(platform, storage, say)),
       platform.bootFiles().catch((error: unknown): BootFiles => {
@@ -97,8 +107,8 @@ export class Dom0System {
         return { files: [], fetch: (name) => Promise.reject(new Error(`there is no ${name}`)) };
       }),
     ]);
-    mountBootFiles(files, BOOT_DIRECTORY, reportingFetches(bootFiles, onProgress));
-    mountGeneratedFiles(files, clock, bootTimeMs);
+    await mountSystemFiles(files, clock, bootTimeMs);
+    await mountBootFiles(files, BOOT_DIRECTORY, reportingFetches(bootFiles, onProgress));
     say(`boot: ${bootFiles.files.length} kernels and ramdisks in ${BOOT_DIRECTORY}`);
 
     const xenstored = new XenstoreServer({
@@ -108,22 +118,16 @@ export class Dom0System {
       mapRing: (domid, mfn, port) => machine.mapRing(domid as Domid, mfn, port),
     });
     say('xenstored: ready');
-    const disks = await during(
-      onProgress,
-      'Reading the volumes',
-      openChunks(platform, storage, say).then((chunks) =>
-        MachineDisks.open({
-          chunks,
-          files,
-          clock,
-          store: xenstored.connect(),
-          guest: (domid) => machine.guest(domid as Domid),
-          schedule: (task) => platform.schedule(task),
-          log: (line) => machine.log(line),
-        }),
-      ),
-    );
-    say(`volumes: ${disks.pool.names().length} of machine ${storage.machine} on ${storage.kind}`);
+    const disks = new MachineDisks({
+      pool,
+      files,
+      clock,
+      store: xenstored.connect(),
+      guest: (domid) => machine.guest(domid as Domid),
+      schedule: (task) => platform.schedule(task),
+      log: (line) => machine.log(line),
+    });
+    say(`volumes: ${pool.names().length} of machine ${storage.machine} on ${storage.kind}`);
     const consoles = new ConsoleDaemon(clock, (line) => machine.log(line));
     const hostName = await HostName.read(files);
     const xend: Xend = new Xend({
@@ -142,8 +146,8 @@ export class Dom0System {
       xmCommand(services, 'xm'),
       xmCommand(services, 'xl'),
       ...xenstoreTools(tools, clock),
-      storageProgram({ pool: disks.pool, storage, estimate: () => platform.estimate() }),
-      ...volumeTools(disks.pool, (volume) => disks.sources.isAttached(volume)),
+      storageProgram({ pool, storage, estimate: () => platform.estimate() }),
+      ...volumeTools(pool, (volume) => disks.sources.isAttached(volume)),
       listFiles(files, clock),
       pager(files, 'more'),
       pager(files, 'less'),
@@ -203,32 +207,49 @@ async function during<T>(onProgress: (progress: Progress) => void, task: string,
   }
 }
 
-async function openFiles(platform: Dom0Platform, storage: MachineStorage, say: (text: string) => void): Promise<FileSystem> {
+async function openFiles(
+  platform: Dom0Platform,
+  storage: MachineStorage,
+  say: (text: string) => void,
+): Promise<{ files: FileSystem; pool: VolumePool }> {
   try {
-    const capacityBytes = await platform.capacityBytes(storage);
-    const { fileSystem, fresh } = await FileSystem.open({
-      ...(capacityBytes === undefined ? {} : { capacityBytes }),
-      store: platform.fileStore(storage),
-      now: () => platform.clock.nowMs(),
-      defer: (callback) => platform.clock.after(COMMIT_DELAY_MS, callback),
-      onStoreError: (error) => say(`files: changes could not be stored: ${messageOf(error)}`),
-    });
-    if (fresh) plantDefaultFiles(fileSystem);
-    say(`files: ${storage.kind}, ${fresh ? 'new' : `${fileSystem.usedBytes} bytes in use`}`);
-    return fileSystem;
+    const pool = await VolumePool.open(await platform.chunkStore(storage), { log: say });
+    let earlier: EarlierFiles | undefined;
+    const { fileSystem: root, fresh } = await NativeFileSystem.open(
+      {
+        type: 'webxen',
+        pool,
+        now: () => platform.clock.nowMs(),
+        defer: (callback) => platform.clock.after(COMMIT_DELAY_MS, callback),
+        log: say,
+        room: () => roomOf(platform, storage),
+      },
+      async () => {
+        earlier = await platform.earlierFiles(storage);
+        return recordsOfEarlierStore(earlier?.inodes ?? []);
+      },
+    );
+    if (earlier !== undefined && !fresh) {
+      say(`files: ${earlier.inodes.length} moved from the earlier store`);
+      await earlier.remove();
+    }
+    const random = (bytes: Uint8Array): void => platform.random(bytes);
+    const files = new FileSystem({ root, rootSource: '/dev/root', devices: new BlockDeviceTable(), random });
+    if (fresh) await plantDefaultFiles(files);
+    say(`files: ${storage.kind}${fresh ? ', new' : ''}`);
+    return { files, pool };
   } catch (error) {
     throw new Error(`The files of domain 0 cannot be read from this browser's storage: ${messageOf(error)}`, { cause: error });
   }
 }
 
-/** The browser's storage for volumes; where it cannot be had they are kept in memory, and the boot messages say so. */
-async function openChunks(platform: Dom0Platform, storage: MachineStorage, say: (text: string) => void): Promise<ChunkStore> {
-  try {
-    return await platform.chunkStore(storage);
-  } catch (error) {
-    say(`volumes: kept in memory only, they will be gone after a reload: ${messageOf(error)}`);
-    return new MemoryChunkStore();
-  }
+/** What a machine without storage may hold, as it is shown: everything stays in memory. */
+const MEMORY_ROOM_BYTES = 1024 * 1024 * 1024;
+
+async function roomOf(platform: Dom0Platform, storage: MachineStorage): Promise<StorageRoom> {
+  if (storage.kind === 'memory') return { totalBytes: MEMORY_ROOM_BYTES, freeBytes: MEMORY_ROOM_BYTES };
+  const { quota = 0, usage = 0 } = await platform.estimate();
+  return { totalBytes: quota, freeBytes: Math.max(0, quota - usage) };
 }
 
 /** Fetches of kernels are shown by the page, whoever asked for them. */

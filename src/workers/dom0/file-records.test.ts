@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredInode } from '../../engine/storage/file-store.ts';
+import type { StoredInode } from '../../engine/storage/native/earlier-inode.ts';
 import { inodesOf, recordsOf } from './file-records.ts';
 
 const file = (number: number, length: number): StoredInode => ({

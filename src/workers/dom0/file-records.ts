@@ -2,7 +2,7 @@
  * Inodes as records of a key-value store whose values are bounded: browsers refuse values beyond about 127 MiB. A large file's
  * bytes are parted into pieces under keys of their own, [number, index]; everything else is one record under its number.
  */
-import type { StoredInode } from '../../engine/storage/file-store.ts';
+import type { StoredInode } from '../../engine/storage/native/earlier-inode.ts';
 
 export const PIECE_BYTES = 16 * 1024 * 1024;
 

@@ -1,45 +1,25 @@
-/** dom0's files in IndexedDB: every commit is one transaction, over the records of all inodes it changes. */
+/** Files of domain 0 in the database of earlier versions, a record for each inode: read once, to be moved. */
 import { createStore, promisifyRequest } from 'idb-keyval';
-import type { FileStore, StoredInode } from '../../engine/storage/file-store.ts';
-import { inodesOf, recordsOf } from './file-records.ts';
+import type { EarlierFiles } from './dom0-system.ts';
+import { inodesOf } from './file-records.ts';
 
-export class IndexedDbFileStore implements FileStore {
-  private readonly _use: ReturnType<typeof createStore>;
-
-  constructor(database: string) {
-    this._use = createStore(database, 'inodes');
-  }
-
-  load(): Promise<readonly StoredInode[]> {
-    return this._use('readonly', async (store) => {
-      const [keys, values] = await Promise.all([
-        promisifyRequest(store.getAllKeys()),
-        promisifyRequest(store.getAll() as IDBRequest<unknown[]>),
-      ]);
-      return inodesOf(keys, values);
-    });
-  }
-
-  commit(changed: readonly StoredInode[], removed: readonly number[]): Promise<void> {
-    return this._use('readwrite', (store) => {
-      const { transaction } = store;
-      return new Promise<void>((resolve, reject) => {
-        transaction.oncomplete = () => resolve();
-        transaction.onabort = () => reject(transaction.error ?? new Error('the browser called the transaction off'));
-        try {
-          for (const number of [...removed, ...changed.map((inode) => inode.number)]) store.delete(piecesOf(number));
-          for (const number of removed) store.delete(number);
-          for (const inode of changed) for (const [key, value] of recordsOf(inode)) store.put(value, key);
-        } catch (error) {
-          // A put that the browser refuses ends the transaction; why is told by its abort, if that is still to come.
-          if (transaction.error !== null) reject(transaction.error);
-          else setTimeout(() => reject(error instanceof Error ? error : new Error(String(error))), 0);
-        }
-      });
-    });
-  }
-}
-
-function piecesOf(number: number): IDBKeyRange {
-  return IDBKeyRange.bound([number, 0], [number, Number.MAX_SAFE_INTEGER]);
+/** undefined when there is no such database, or it is empty. */
+export async function earlierFiles(database: string): Promise<EarlierFiles | undefined> {
+  // Opening makes a database: only where there is a way to ask first is an absent one left absent.
+  const present = typeof indexedDB.databases === 'function' ? await indexedDB.databases() : [{ name: database }];
+  if (!present.some(({ name }) => name === database)) return undefined;
+  const use = createStore(database, 'inodes');
+  const inodes = await use('readonly', async (store) => {
+    const [keys, values] = await Promise.all([
+      promisifyRequest(store.getAllKeys()),
+      promisifyRequest(store.getAll() as IDBRequest<unknown[]>),
+    ]);
+    return inodesOf(keys, values);
+  });
+  if (inodes.length === 0) return undefined;
+  return {
+    inodes,
+    // Emptied, not deleted: the connection stays open as long as the page.
+    remove: () => use('readwrite', async (store) => promisifyRequest(store.clear())),
+  };
 }

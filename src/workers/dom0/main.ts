@@ -2,8 +2,6 @@
 import { expose } from 'comlink';
 import type { ChunkStore } from '../../engine/storage/chunk-store.ts';
 import { MemoryChunkStore } from '../../engine/storage/memory-chunk-store.ts';
-import { MemoryFileStore } from '../../engine/storage/file-store.ts';
-import { DEFAULT_CAPACITY_BYTES } from '../../engine/storage/file-system.ts';
 import type { Clock } from '../../engine/toolstack/services.ts';
 import { MICROPYTHON_WASM_URL, spawnScriptWorker } from '../python/browser-script-worker.ts';
 import { DisposableEvaluator } from '../python/disposable-evaluator.ts';
@@ -15,10 +13,11 @@ import { startShellThread } from '../shell/browser-shell-thread.ts';
 import { ThreadShellProcess } from '../shell/shell-process.ts';
 import { createMachine } from './browser-machine.ts';
 import { Dom0Service } from './dom0-service.ts';
-import { IndexedDbFileStore } from './indexeddb-file-store.ts';
+import { earlierFiles } from './indexeddb-file-store.ts';
 import { siteBootFiles } from './site-boot-files.ts';
 
-const FILES = 'webxen-dom0-files';
+/** Where files were kept before they came into the store of the volumes. */
+const EARLIER_FILES = 'webxen-dom0-files';
 const VOLUMES = 'webxen-volumes';
 
 /** Name of a machine's database or directory. */
@@ -47,11 +46,12 @@ const clock: Clock = {
   },
 };
 
-/** Half of what the browser gives the site, and no more than the usual limit: disks are stored beside. */
-async function capacityBytes(storage: MachineStorage): Promise<number | undefined> {
-  if (storage.kind === 'memory') return undefined;
-  const { quota } = await navigator.storage.estimate();
-  return quota === undefined ? undefined : Math.min(DEFAULT_CAPACITY_BYTES, Math.floor(quota / 2));
+/** getRandomValues fills at most this much at a time. */
+const RANDOM_BYTES_MAX = 65536;
+
+function random(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; at += RANDOM_BYTES_MAX)
+    bytes.set(crypto.getRandomValues(new Uint8Array(Math.min(RANDOM_BYTES_MAX, bytes.length - at))), at);
 }
 
 /** Turns of the event loop by messages: timers are made to wait at least 4 ms once they nest. */
@@ -63,10 +63,11 @@ expose(
   new Dom0Service({
     createMachine,
     clock,
-    fileStore: (storage) => (storage.kind === 'memory' ? new MemoryFileStore() : new IndexedDbFileStore(named(FILES, storage))),
+    earlierFiles: (storage) =>
+      storage.kind === 'memory' ? Promise.resolve(undefined) : earlierFiles(named(EARLIER_FILES, storage)),
     chunkStore: openChunks,
     estimate: async () => ({ ...(await navigator.storage.estimate()), persisted: await navigator.storage.persisted() }),
-    capacityBytes,
+    random,
     bootFiles: () => siteBootFiles({ base: new URL('images/', siteRoot), fetch: (url) => fetch(url) }),
     scripts: () => new DisposableEvaluator({ spawn: spawnScriptWorker, wasmUrl: MICROPYTHON_WASM_URL, clock }),
     spawnShell: (host, programs) => new ThreadShellProcess(startShellThread(), host, programs),

@@ -30,7 +30,7 @@ const DOMAIN_COMMANDS = new Set(
 const CONFIGURATIONS = '/etc/xen';
 
 export function makeCompleter(sources: CompletionSources): Completer {
-  return (line, cursor) => {
+  return async (line, cursor) => {
     const { tokens } = scan(line.slice(0, cursor));
     const last = tokens.at(-1);
     const inWord = last?.kind === 'word' && last.begin + last.text.length === cursor;
@@ -48,7 +48,7 @@ export function makeCompleter(sources: CompletionSources): Completer {
       const subcommand = words.slice(1).find((word) => !word.text.startsWith('-'))?.text;
       if (subcommand === undefined && !typed.startsWith('-')) return choices(begin, typed, sources.subcommands());
       if (subcommand === 'help') return choices(begin, typed, sources.subcommands());
-      if (subcommand === 'create') return merge(files(sources, begin, typed), configurations(sources, begin, typed));
+      if (subcommand === 'create') return merge(await files(sources, begin, typed), await configurations(sources, begin, typed));
       if (subcommand !== undefined && DOMAIN_COMMANDS.has(subcommand)) return choices(begin, typed, sources.domainNames());
     }
     if (command?.startsWith('xenstore-') === true && typed.startsWith('/') && !redirected) return storePaths(sources, begin, typed);
@@ -69,9 +69,9 @@ function merge(first: Completion, second: Completion): Completion {
   };
 }
 
-function configurations(sources: CompletionSources, begin: number, typed: string): Completion {
+async function configurations(sources: CompletionSources, begin: number, typed: string): Promise<Completion> {
   if (typed.includes('/')) return { begin, candidates: [] };
-  const names = list(sources.files, CONFIGURATIONS).filter((entry) => !entry.directory);
+  const names = (await list(sources.files, CONFIGURATIONS)).filter((entry) => !entry.directory);
   return choices(
     begin,
     typed,
@@ -79,13 +79,13 @@ function configurations(sources: CompletionSources, begin: number, typed: string
   );
 }
 
-function files(sources: CompletionSources, begin: number, typed: string): Completion {
+async function files(sources: CompletionSources, begin: number, typed: string): Promise<Completion> {
   const written = typed.replaceAll(/\\(.)/g, '$1').replace(/^["']/, '');
   const slash = written.lastIndexOf('/');
   const shownDirectory = written.slice(0, slash + 1);
   const beginning = written.slice(slash + 1);
   const home = shownDirectory.replace(/^~\//, '/root/');
-  const entries = list(sources.files, resolvePath(sources.directory(), home === '' ? '.' : home));
+  const entries = await list(sources.files, resolvePath(sources.directory(), home === '' ? '.' : home));
   const fitting = entries.filter(
     (entry) => entry.name.startsWith(beginning) && (beginning.startsWith('.') || !entry.name.startsWith('.')),
   );
@@ -98,20 +98,22 @@ function files(sources: CompletionSources, begin: number, typed: string): Comple
   };
 }
 
-function list(fileSystem: FileSystem, path: string): { name: string; directory: boolean }[] {
+async function list(fileSystem: FileSystem, path: string): Promise<{ name: string; directory: boolean }[]> {
   try {
-    return fileSystem.readDirectory(path).map(({ name, kind }) => ({
-      name,
-      directory: kind === 'directory' || (kind === 'symlink' && isDirectory(fileSystem, `${path}/${name}`)),
-    }));
+    const entries: { name: string; directory: boolean }[] = [];
+    for (const { name, kind } of await fileSystem.readDirectory(path)) {
+      const directory = kind === 'directory' || (kind === 'symlink' && (await isDirectory(fileSystem, `${path}/${name}`)));
+      entries.push({ name, directory });
+    }
+    return entries;
   } catch (error) {
     if (error instanceof FileSystemError) return [];
     throw error;
   }
 }
 
-function isDirectory(fileSystem: FileSystem, path: string): boolean {
-  return fileSystem.exists(path) && fileSystem.stat(path).kind === 'directory';
+async function isDirectory(fileSystem: FileSystem, path: string): Promise<boolean> {
+  return (await fileSystem.exists(path)) && (await fileSystem.stat(path)).kind === 'directory';
 }
 
 function storePaths(sources: CompletionSources, begin: number, typed: string): Completion {

@@ -22,7 +22,7 @@ const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve,
 
 /** Types one piece after another into a fresh line; the result of the line, or undefined when it is not finished. */
 const type = async (...pieces: string[]): Promise<LineResult | undefined> => {
-  const editor = new LineEditor(terminal, history, () => completion);
+  const editor = new LineEditor(terminal, history, () => Promise.resolve(completion));
   let result: LineResult | undefined;
   void editor.readLine('$ ').then((line) => {
     result = line;

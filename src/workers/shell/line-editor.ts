@@ -22,7 +22,7 @@ export interface Completion {
   readonly candidates: readonly { readonly insert: string; readonly show: string }[];
 }
 
-export type Completer = (line: string, cursor: number) => Completion;
+export type Completer = (line: string, cursor: number) => Promise<Completion>;
 
 const MAX_LISTED = 200;
 
@@ -72,7 +72,9 @@ export class LineEditor {
         while (text !== '') {
           const { key, length } = nextKey(text);
           text = text.slice(length);
+          const again = this._lastWasTab();
           const result = key === undefined ? undefined : this._press(key);
+          if (this._lastWasTab()) await this._tab(again);
           if (result === undefined) continue;
           this._terminal.unread(encodeUtf8(text));
           return result;
@@ -82,6 +84,10 @@ export class LineEditor {
     } finally {
       stopListening();
     }
+  }
+
+  private _lastWasTab(): boolean {
+    return this._lastKey === 'tab';
   }
 
   private _press(key: Key): LineResult | undefined {
@@ -121,7 +127,8 @@ export class LineEditor {
         this._deleteRange(this._previous(), this._cursor);
         return undefined;
       case 'I':
-        this._tab(before === 'tab');
+        // Done by the reader, which waits for what there is to complete.
+        this._lastKey = 'tab';
         return undefined;
       case 'A':
         this._moveTo(0);
@@ -304,9 +311,8 @@ export class LineEditor {
     this._replace(index === lines.length ? this._draft : (lines[index] ?? ''));
   }
 
-  private _tab(again: boolean): void {
-    this._lastKey = 'tab';
-    const { begin, candidates } = this._complete(this._text, this._cursor);
+  private async _tab(again: boolean): Promise<void> {
+    const { begin, candidates } = await this._complete(this._text, this._cursor);
     const [first] = candidates;
     if (first === undefined) {
       this._terminal.write('\x07');

@@ -29,15 +29,12 @@ export class LocalShellHost implements ShellHost {
     return this._files.readFile(path);
   }
 
-  // The methods below fail by throwing; being async turns that into a rejection on the other side.
-  /* eslint-disable @typescript-eslint/require-await */
-
   async writeFile(path: string, bytes: Uint8Array): Promise<void> {
-    this._files.writeFile(path, bytes);
+    await this._files.writeFile(path, bytes);
   }
 
   async appendFile(path: string, bytes: Uint8Array): Promise<void> {
-    this._files.appendFile(path, bytes);
+    await this._files.appendFile(path, bytes);
   }
 
   async exists(path: string): Promise<boolean> {
@@ -53,7 +50,7 @@ export class LocalShellHost implements ShellHost {
   }
 
   async makeDirectory(path: string, recursive: boolean): Promise<void> {
-    this._files.makeDirectory(path, { recursive });
+    await this._files.makeDirectory(path, { recursive });
   }
 
   async readDirectory(path: string): Promise<readonly HostDirectoryEntry[]> {
@@ -61,7 +58,7 @@ export class LocalShellHost implements ShellHost {
   }
 
   async remove(path: string, recursive: boolean, force: boolean): Promise<void> {
-    this._files.remove(path, { recursive, force });
+    await this._files.remove(path, { recursive, force });
   }
 
   copy(from: string, to: string, recursive: boolean): Promise<void> {
@@ -69,23 +66,23 @@ export class LocalShellHost implements ShellHost {
   }
 
   async move(from: string, to: string): Promise<void> {
-    this._files.move(from, to);
+    await this._files.move(from, to);
   }
 
   async changeMode(path: string, mode: number): Promise<void> {
-    this._files.changeMode(path, mode);
+    await this._files.changeMode(path, mode);
   }
 
   async changeTimes(path: string, mtimeMs: number): Promise<void> {
-    this._files.changeTimes(path, mtimeMs);
+    await this._files.changeTimes(path, mtimeMs);
   }
 
   async symlink(target: string, path: string): Promise<void> {
-    this._files.symlink(target, path);
+    await this._files.symlink(target, path);
   }
 
   async link(existing: string, path: string): Promise<void> {
-    this._files.link(existing, path);
+    await this._files.link(existing, path);
   }
 
   async readLink(path: string): Promise<string> {
@@ -95,8 +92,6 @@ export class LocalShellHost implements ShellHost {
   async realPath(path: string): Promise<string> {
     return this._files.realPath(path);
   }
-
-  /* eslint-enable @typescript-eslint/require-await */
 
   runProgram(name: string, words: readonly string[], stdin: string, directory: string): Promise<ProgramResult> {
     return runWithoutTerminal(this._programs, name, words, { stdin, directory, cancellation: this._cancellation });

@@ -135,7 +135,7 @@ function status(host: HostFileStatus): Status {
     mode: host.mode,
     size: host.sizeBytes,
     mtime: new Date(host.mtimeMs),
-    dev: 1,
+    dev: host.fileSystem,
     ino: host.inode,
   };
 }

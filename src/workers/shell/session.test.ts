@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FileSystem } from '../../engine/storage/file-system.ts';
-import { MemoryFileStore } from '../../engine/storage/file-store.ts';
+import type { FileSystem } from '../../engine/storage/file-system.ts';
+import { memoryFiles } from '../../engine/storage/testing/memory-files.ts';
 import { decodeUtf8, encodeUtf8 } from '../../engine/storage/utf8.ts';
 import type { Command, CommandIo } from '../../engine/toolstack/command.ts';
 import { sleep } from '../../engine/toolstack/services.ts';
@@ -134,10 +134,9 @@ const run = async (line: string): Promise<string[]> => {
 
 beforeEach(async () => {
   calls = [];
-  files = (await FileSystem.open({ store: new MemoryFileStore(), now: () => 0, defer: (callback) => queueMicrotask(callback) }))
-    .fileSystem;
-  for (const path of ['/root', '/etc/xen', '/tmp']) files.makeDirectory(path, { recursive: true });
-  files.writeFile('/etc/xen/demo', encodeUtf8('memory = 64\nvcpus = 1\n'));
+  ({ files } = await memoryFiles({ now: () => 0 }));
+  for (const path of ['/root', '/etc/xen', '/tmp']) await files.makeDirectory(path, { recursive: true });
+  await files.writeFile('/etc/xen/demo', encodeUtf8('memory = 64\nvcpus = 1\n'));
   await start();
 });
 
@@ -295,7 +294,7 @@ describe('completion', { timeout: 30_000 }, () => {
     ['cat "/root/with bl\t', 'cat /root/with\\ blank '],
   ];
   it.each(rows)('%j', async (typed, completed) => {
-    files.writeFile('/root/with blank', new Uint8Array());
+    await files.writeFile('/root/with blank', new Uint8Array());
     type(typed);
     await shows(`${PROMPT}${completed.trimEnd()}`);
     expect(screen.cursor[1]).toBe(PROMPT.length + completed.length);
@@ -305,7 +304,7 @@ describe('completion', { timeout: 30_000 }, () => {
 describe('more', { timeout: 30_000 }, () => {
   beforeEach(async () => {
     await start(spawnInline, 40, 6);
-    files.writeFile('/root/long', encodeUtf8(Array.from({ length: 20 }, (_, n) => `line ${n + 1}\n`).join('')));
+    await files.writeFile('/root/long', encodeUtf8(Array.from({ length: 20 }, (_, n) => `line ${n + 1}\n`).join('')));
   });
 
   it('shows a file screen by screen', async () => {
@@ -378,7 +377,7 @@ describe('edit', { timeout: 30_000 }, () => {
   });
 
   it('cuts, pastes, finds and goes to lines', async () => {
-    files.writeFile('/root/t', encodeUtf8('one\ntwo\nthree\nfour\n'));
+    await files.writeFile('/root/t', encodeUtf8('one\ntwo\nthree\nfour\n'));
     type('edit t\r');
     await shows('four');
     type('\x0b\x0b\x1b[B\x1b[B\x15');
@@ -392,7 +391,7 @@ describe('edit', { timeout: 30_000 }, () => {
   });
 
   it('refuses what is no text', async () => {
-    files.writeFile('/root/binary', new Uint8Array([1, 0, 2]));
+    await files.writeFile('/root/binary', new Uint8Array([1, 0, 2]));
     expect(await run('edit binary')).toEqual(['edit: binary: holds binary data']);
     expect(await run('edit /etc')).toEqual(['edit: /etc: Is a directory']);
     expect(await run('edit x | cat')).toEqual(['edit: an editor needs a terminal']);

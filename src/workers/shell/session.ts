@@ -3,7 +3,6 @@
  * stream their output and can own the terminal), hands everything else to the shell language in its thread. ^C ends either.
  */
 import type { FileSystem } from '../../engine/storage/file-system.ts';
-import { FileSystemError } from '../../engine/storage/file-system-error.ts';
 import { decodeUtf8, encodeUtf8 } from '../../engine/storage/utf8.ts';
 import type { CommandIo } from '../../engine/toolstack/command.ts';
 import { CancellationSource, Interrupted } from '../../engine/toolstack/services.ts';
@@ -75,7 +74,7 @@ export class ShellSession {
   }
 
   private async _commands(): Promise<void> {
-    if (this._services.files.exists(MESSAGE_OF_THE_DAY))
+    if (await this._services.files.exists(MESSAGE_OF_THE_DAY))
       this._terminal.print(decodeUtf8(await this._services.files.readFile(MESSAGE_OF_THE_DAY)));
     while (!this._leaving) {
       const line = await this._readCommand();
@@ -278,17 +277,14 @@ export class ShellSession {
 
 /** The history of all sessions, in dom0's home directory; a line end inside an entry stands there as a NUL. */
 export async function openHistory(files: FileSystem): Promise<History> {
-  const text = files.exists(HISTORY_FILE) ? decodeUtf8(await files.readFile(HISTORY_FILE)) : '';
+  const text = (await files.exists(HISTORY_FILE)) ? decodeUtf8(await files.readFile(HISTORY_FILE)) : '';
   const lines = text.split('\n').filter((line) => line !== '');
   return new History(
     lines.map((line) => line.replaceAll('\0', '\n')),
     (entries) => {
-      try {
-        files.writeFile(HISTORY_FILE, encodeUtf8(`${entries.map((entry) => entry.replaceAll('\n', '\0')).join('\n')}\n`), 0o600);
-      } catch (error) {
-        // A full file system costs the history, not the shell.
-        if (!(error instanceof FileSystemError)) throw error;
-      }
+      const stored = `${entries.map((entry) => entry.replaceAll('\n', '\0')).join('\n')}\n`;
+      // A full file system costs the history, not the shell.
+      files.writeFile(HISTORY_FILE, encodeUtf8(stored), 0o600).catch(() => undefined);
     },
   );
 }

@@ -2,10 +2,12 @@
  * What the thread with the shell language asks of the dom0 worker: files, and the programs that belong to dom0. Arguments and
  * results pass between threads; failures carry their meaning in the message ("ENOENT: ...").
  */
+import type { FileKind } from '../../engine/storage/mountable.ts';
 
 export interface HostFileStatus {
   readonly inode: number;
-  readonly kind: 'file' | 'directory' | 'symlink';
+  readonly fileSystem: number;
+  readonly kind: FileKind;
   readonly mode: number;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
@@ -13,7 +15,7 @@ export interface HostFileStatus {
 
 export interface HostDirectoryEntry {
   readonly name: string;
-  readonly kind: 'file' | 'directory' | 'symlink';
+  readonly kind: FileKind;
 }
 
 export interface ProgramResult {

@@ -4,10 +4,10 @@
  */
 import { BlockBackend } from '../../engine/devices/block/block-backend.ts';
 import type { BlockGuest } from '../../engine/devices/block/block-connection.ts';
-import type { ChunkStore } from '../../engine/storage/chunk-store.ts';
 import type { FileSystem } from '../../engine/storage/file-system.ts';
-import { VolumePool } from '../../engine/storage/volume-pool.ts';
+import type { VolumePool } from '../../engine/storage/volume-pool.ts';
 import { BlockSources } from '../../engine/toolstack/devices/block-sources.ts';
+import { LoopDevices } from '../../engine/toolstack/devices/loop-devices.ts';
 import type { Clock } from '../../engine/toolstack/services.ts';
 import { messageOf } from '../../engine/toolstack/xend-error.ts';
 import type { StoreClient } from '../../engine/xenstore/client.ts';
@@ -17,8 +17,10 @@ import { restoreWhenFull } from './storage-program.ts';
 const WRITE_BEHIND_MS = 5000;
 
 export interface MachineDisksOptions {
-  readonly chunks: ChunkStore;
+  readonly pool: VolumePool;
   readonly files: FileSystem;
+  /** How many loop devices there are; the usual number when absent. */
+  readonly loopDevices?: number | undefined;
   readonly store: StoreClient;
   readonly clock: Clock;
   /** undefined when the domain is gone. */
@@ -32,38 +34,33 @@ export class MachineDisks {
   private failing = false;
   private flushing = false;
 
-  private constructor(
-    readonly pool: VolumePool,
-    readonly backend: BlockBackend,
-    readonly sources: BlockSources,
-    private readonly options: MachineDisksOptions,
-  ) {
-    this.writeBehind();
-  }
+  readonly sources: BlockSources;
+  readonly backend: BlockBackend;
 
-  static async open(options: MachineDisksOptions): Promise<MachineDisks> {
-    const { chunks, files, log, store } = options;
-    const pool = await VolumePool.open(chunks, { log });
+  constructor(private readonly options: MachineDisksOptions) {
+    const { files, log, pool, store } = options;
     restoreWhenFull(pool);
-    const sources = new BlockSources(pool, files);
-    const backend = new BlockBackend({
+    this.sources = new BlockSources(pool, files, new LoopDevices(files, options.loopDevices));
+    this.backend = new BlockBackend({
       store,
       log,
       schedule: options.schedule,
       guest: (domid) => options.guest(domid),
-      open: (description) => sources.open(description),
+      open: (description) => this.sources.open(description),
     });
-    return new MachineDisks(pool, backend, sources, options);
+    files.devices.add(() => this.sources.entries());
+    files.devices.add(() => this.sources.loops.entries());
+    this.writeBehind();
   }
 
   private writeBehind(): void {
     this.options.clock.after(WRITE_BEHIND_MS, () => {
       this.writeBehind();
       // The browser does not say when there is room again.
-      this.pool.retry();
+      this.options.pool.retry();
       if (this.flushing) return;
       this.flushing = true;
-      this.pool
+      this.options.pool
         .flush()
         .then(() => {
           this.failing = false;

@@ -16,12 +16,11 @@ const MAX_SHARED_BYTES = 1024 * 1024;
 const SHARED_DIRECTORY = '/etc/xen';
 
 /** The name as it stands, then in each directory of the search path. */
-export function findConfiguration(files: FileSystem, name: string, directory: string, searchPath: string): string {
+export async function findConfiguration(files: FileSystem, name: string, directory: string, searchPath: string): Promise<string> {
   const candidates = [resolvePath(directory, name)];
   if (!name.startsWith('/')) for (const place of searchPath.split(':')) candidates.push(resolvePath(directory, `${place}/${name}`));
-  const found = candidates.find((path) => files.exists(path) && files.stat(path).kind === 'file');
-  if (found === undefined) throw new XendError(`Unable to open config file: ${name}`);
-  return found;
+  for (const path of candidates) if ((await files.exists(path)) && (await files.stat(path)).kind === 'file') return path;
+  throw new XendError(`Unable to open config file: ${name}`);
 }
 
 export interface ConfigurationRun {
@@ -86,11 +85,11 @@ async function sharedFiles(files: FileSystem, directory: string): Promise<Record
   const found: Record<string, Uint8Array> = {};
   let room = MAX_SHARED_BYTES;
   const collect = async (at: string, deep: boolean): Promise<void> => {
-    for (const { name, kind } of files.readDirectory(at)) {
+    for (const { name, kind } of await files.readDirectory(at)) {
       const path = at === '/' ? `/${name}` : `${at}/${name}`;
       if (kind === 'directory' && deep) await collect(path, true);
       if (kind !== 'file' || path in found) continue;
-      const { sizeBytes } = files.stat(path);
+      const { sizeBytes } = await files.stat(path);
       if (sizeBytes > Math.min(room, MAX_SHARED_BYTES / 4)) continue;
       room -= sizeBytes;
       found[path] = await files.readFile(path);

@@ -1,37 +1,47 @@
 /**
  * Where the contents of virtual disks come from: `phy:` names a volume, `file:` and `tap:aio:` a file of domain 0. Keeps count
- * of who uses what, for the rules of sharing: a disk may be written by one or read by many, unless "w!" says otherwise.
+ * of who uses what, for the rules of sharing: a disk may be written by one or read by many, unless "w!" says otherwise, and what
+ * domain 0 has mounted is no guest's.
  */
 import type { BlockDescription, OpenedDisk } from '../../devices/block/block-device.ts';
+import { FileSystemError } from '../../storage/file-system-error.ts';
 import type { FileSystem } from '../../storage/file-system.ts';
 import { resolvePath } from '../../storage/path.ts';
 import type { Volume } from '../../storage/volume.ts';
+import type { BlockDeviceEntry } from '../../storage/block-devices.ts';
 import type { VolumePool } from '../../storage/volume-pool.ts';
+import { isInternalName } from '../../storage/volume-record.ts';
 import type { DiskImage } from '../../storage/disk-image.ts';
 import { XendError } from '../xend-error.ts';
-import { FileDisk } from './file-disk.ts';
+import { LOOP_MAJOR, type LoopDevices } from './loop-devices.ts';
 
-/** Major number of the device mapper, under which volumes appear; the loop driver's for files. */
+/** Major number of the device mapper, under which volumes appear. */
 const VOLUME_MAJOR = 254;
-const LOOP_MAJOR = 7;
 const OWNER_MAY_WRITE = 0o200;
 
 interface Use {
   readonly writes: boolean;
+  readonly by: 'guest' | 'privileged';
 }
 
 export class BlockSources {
   private readonly uses = new Map<string, Set<Use>>();
-  private readonly loops = new Set<number>();
 
   constructor(
     private readonly pool: VolumePool,
     private readonly files: FileSystem,
+    readonly loops: LoopDevices,
   ) {}
 
-  /** Whether a domain has the volume. */
+  /** Whether a domain has the volume, or domain 0 has mounted it. */
   isAttached(volume: Volume): boolean {
     return this.uses.has(`/dev/${volume.name}`);
+  }
+
+  /** Volumes as devices of domain 0. */
+  *entries(): Iterable<BlockDeviceEntry> {
+    for (const [minor, name] of this.pool.names().entries())
+      yield { name, device: { major: VOLUME_MAJOR, minor }, image: this.pool.volume(name) };
   }
 
   /** Throws XendError with what the hotplug script would say. */
@@ -44,10 +54,21 @@ export class BlockSources {
     throw new XendError(`Disks of type ${type} are not supported.`);
   }
 
+  /**
+   * Domain 0 mounts a device, or a file through a loop device: no guest may write it meanwhile. `key` is the real path of the
+   * file or the device. The function returned ends the use. XendError when a guest has it.
+   */
+  mounting(key: string, writes: boolean): () => void {
+    const others = this.uses.get(key);
+    const guest = [...(others ?? [])].find((use) => use.by === 'guest' && (use.writes || writes));
+    if (guest !== undefined) throw new XendError(`${key} is in use by a guest domain`);
+    return this.enter(key, { writes, by: 'privileged' });
+  }
+
   private openVolume(params: string, mode: string): OpenedDisk {
     const name = params.replace(/^\/dev\/(mapper\/)?/, '');
     const device = `/dev/${name}`;
-    const volume = this.pool.volume(name);
+    const volume = isInternalName(name) ? undefined : this.pool.volume(name);
     if (volume === undefined) throw new XendError('Backend device not found.');
     if (mode !== 'r' && volume.readOnly)
       throw new XendError(`Volume ${name} is read-only, and so I will not\nmount it read-write in a guest domain.`);
@@ -65,49 +86,57 @@ export class BlockSources {
 
   private async openFile(given: string, mode: string): Promise<OpenedDisk> {
     const path = resolvePath('/', given.replace(/^\/\//, '/'));
-    if (!this.files.exists(path)) throw new XendError(`${path} does not exist.`);
-    const status = this.files.stat(path);
+    if (!(await this.files.exists(path))) throw new XendError(`${path} does not exist.`);
+    const status = await this.files.stat(path);
     if (status.kind !== 'file') throw new XendError(`${path} is not a file.`);
     const writes = mode !== 'r';
     if (writes && (status.mode & OWNER_MAY_WRITE) === 0) {
       throw new XendError(`File ${path} is read-only, and so I will not\nmount it read-write in a guest domain.`);
     }
-    let loop = 0;
-    while (this.loops.has(loop)) loop += 1;
-    const release = this.use(
-      this.files.realPath(path),
-      mode,
-      `File ${path} is loopback-mounted through /dev/loop${loop},\nwhich is mounted`,
-    );
-    this.loops.add(loop);
+    const realPath = await this.files.realPath(path);
+    const loop = await this.loops.attach(path, { readOnly: !writes, automatic: true }).catch((error: unknown) => {
+      throw error instanceof FileSystemError ? new XendError(`${path}: ${error.sentence}`) : error;
+    });
+    const node = `/dev/loop${loop.number}`;
     try {
-      const image = await FileDisk.open(this.files, path, !writes);
+      const other = this.loops.list().find((device) => device.path === realPath && device !== loop);
+      const shown = other === undefined ? node : `/dev/loop${other.number}`;
+      const release = this.use(realPath, mode, `File ${path} is loopback-mounted through ${shown},\nwhich is mounted`);
       return {
-        image,
-        nodes: { node: `/dev/loop${loop}`, 'physical-device': `${LOOP_MAJOR.toString(16)}:${loop.toString(16)}` },
+        image: loop.image,
+        nodes: { node, 'physical-device': `${LOOP_MAJOR.toString(16)}:${loop.number.toString(16)}` },
         close: async () => {
-          this.loops.delete(loop);
           release();
-          await image.flush();
+          await this.loops.detach(loop.number);
         },
       };
     } catch (error) {
-      this.loops.delete(loop);
-      release();
+      await this.loops.detach(loop.number);
       throw error;
     }
   }
 
-  /** Notes a use, or refuses it by the rules of sharing; the function returned ends it. */
+  /** Notes a guest's use, or refuses it by the rules of sharing; the function returned ends it. */
   private use(key: string, mode: string, busy: string): () => void {
-    const others = this.uses.get(key) ?? new Set();
-    const use: Use = { writes: mode !== 'r' };
-    if (mode === 'r' && [...others].some(({ writes }) => writes)) {
+    const others = this.uses.get(key) ?? new Set<Use>();
+    const writers = [...others].filter(({ writes }) => writes);
+    const whose = (use: Use): string => (use.by === 'privileged' ? 'the privileged domain' : 'a guest domain');
+    const whom = (use: Use): string => (use.by === 'privileged' ? ' by a guest' : '');
+    const end = (use: Use): string => (use.by === 'privileged' ? '' : ' now');
+    const [writer] = writers;
+    const [other] = others;
+    if (mode === 'r' && writer !== undefined) {
       throw new XendError(
-        `${busy.replace(/mounted$/, 'mounted read-write')} in a guest domain,\nand so cannot be mounted read-only now.`,
+        `${busy.replace(/mounted$/, 'mounted read-write')} in ${whose(writer)},\nand so cannot be mounted read-only${whom(writer)}${end(writer)}.`,
       );
     }
-    if (mode === 'w' && others.size > 0) throw new XendError(`${busy} in a guest domain,\nand so cannot be mounted now.`);
+    if (mode === 'w' && other !== undefined)
+      throw new XendError(`${busy} in ${whose(other)},\nand so cannot be mounted${whom(other)}${end(other)}.`);
+    return this.enter(key, { writes: mode !== 'r', by: 'guest' });
+  }
+
+  private enter(key: string, use: Use): () => void {
+    const others = this.uses.get(key) ?? new Set<Use>();
     others.add(use);
     this.uses.set(key, others);
     return () => {

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CancellationSource } from '../services.ts';
 import { ToolstackFixture } from '../testing/toolstack-fixture.ts';
-import { FileDisk } from './file-disk.ts';
 import { blockSpecification } from './block-specification.ts';
 import { volumeTools } from './volume-tools.ts';
 import { virtualDeviceNumber } from './virtual-device.ts';
@@ -58,7 +57,7 @@ describe('disks of a domain', () => {
   beforeEach(async () => {
     stack = await ToolstackFixture.make();
     await stack.pool.create('vg/root', 1024 * 1024);
-    stack.files.writeFile('/root/image', new Uint8Array(64 * 1024));
+    await stack.files.writeFile('/root/image', new Uint8Array(64 * 1024));
   });
 
   it('are described to both ends before the guest runs, and gone after it', async () => {
@@ -165,26 +164,48 @@ describe('disks of a domain', () => {
     expect((await stack.xm('block-list vm')).out).toBe('');
   });
 
-  it('in files change the file when they are flushed', async () => {
-    const disk = await FileDisk.open(stack.files, '/root/image', false);
-    await disk.write(3, new Uint8Array(512).fill(7));
-    expect((await stack.files.readFile('/root/image'))[3 * 512]).toBe(0);
-    await disk.flush();
+  it('in files change the file', async () => {
+    const disk = await stack.sources.open({ frontDomid: 1, id: 51712, type: 'file', params: '/root/image', mode: 'w' });
+    await disk.image.write(3, new Uint8Array(512).fill(7));
     expect((await stack.files.readFile('/root/image')).subarray(1535, 2049)).toEqual(
       Uint8Array.of(0, ...new Uint8Array(512).fill(7), 0),
     );
-    await expect(disk.write(128, new Uint8Array(512))).rejects.toThrow(RangeError);
-    await expect((await FileDisk.open(stack.files, '/root/image', true)).write(0, new Uint8Array(512))).rejects.toMatchObject({
-      code: 'EROFS',
-    });
+    await expect(disk.image.write(128, new Uint8Array(512))).rejects.toThrow(RangeError);
+    await disk.close();
+    const again = await stack.sources.open({ frontDomid: 1, id: 51712, type: 'file', params: '/root/image', mode: 'r' });
+    await expect(again.image.write(0, new Uint8Array(512))).rejects.toMatchObject({ code: 'EROFS' });
   });
 
   it('in files appear as loop devices and respect the permissions', async () => {
     stack.configuration('vm', 'disk = ["file:/root/image,xvda,w"]');
     await stack.xm('create vm');
     expect(stack.store.read('/local/domain/0/backend/vbd/1/51712/node')).toBe('/dev/loop0');
-    stack.files.writeFile('/root/locked', new Uint8Array(512), 0o444);
+    await stack.files.writeFile('/root/locked', new Uint8Array(512), 0o444);
     expect((await stack.xm('block-attach vm file:/root/locked xvdb w')).error).toContain('File /root/locked is read-only');
     expect((await stack.xm('block-attach vm file:/root/locked xvdb r')).status).toBe(0);
+  });
+
+  it('in files have as many loop devices as there are', async () => {
+    const open = (n: number): Promise<unknown> =>
+      stack.sources.open({ frontDomid: 1, id: 51712, type: 'file', params: `/root/image${n}`, mode: 'w' });
+    for (let n = 0; n < 9; n += 1) await stack.files.writeFile(`/root/image${n}`, new Uint8Array(512));
+    for (let n = 0; n < 8; n += 1) await open(n);
+    await expect(open(8)).rejects.toThrow(/^Failed to find an unused loop device/);
+    expect(stack.sources.loops.list().map(({ path }) => path)).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((n) => `/root/image${n}`));
+  });
+
+  it('are kept apart from what domain 0 has mounted', async () => {
+    const end = stack.sources.mounting('/dev/vg/root', true);
+    const open = (mode: string): Promise<unknown> =>
+      stack.sources.open({ frontDomid: 1, id: 51712, type: 'phy', params: 'vg/root', mode });
+    await expect(open('w')).rejects.toThrow(
+      'Device /dev/vg/root is mounted in the privileged domain,\nand so cannot be mounted by a guest.',
+    );
+    await expect(open('r')).rejects.toThrow(
+      'Device /dev/vg/root is mounted read-write in the privileged domain,\nand so cannot be mounted read-only by a guest.',
+    );
+    end();
+    await open('w');
+    expect(() => stack.sources.mounting('/dev/vg/root', false)).toThrow('is in use by a guest domain');
   });
 });

@@ -1,9 +1,8 @@
 /** A whole toolstack around the simulated hypervisor, with the real xenstored and file system, for tests. */
 import { BlockBackend } from '../../devices/block/block-backend.ts';
-import { FileSystem } from '../../storage/file-system.ts';
-import { MemoryFileStore } from '../../storage/file-store.ts';
-import { MemoryChunkStore } from '../../storage/memory-chunk-store.ts';
-import { VolumePool } from '../../storage/volume-pool.ts';
+import type { FileSystem } from '../../storage/file-system.ts';
+import { memoryFiles } from '../../storage/testing/memory-files.ts';
+import type { VolumePool } from '../../storage/volume-pool.ts';
 import { encodeUtf8 } from '../../storage/utf8.ts';
 import type { StoreClient } from '../../xenstore/client.ts';
 import { formatTree } from '../../xenstore/format.ts';
@@ -11,6 +10,7 @@ import { XenstoreServer } from '../../xenstore/server.ts';
 import type { CommandTerminal } from '../command.ts';
 import type { ScriptEvaluator, ScriptOutcome, ScriptRequest, ScriptValue } from '../configuration/script.ts';
 import { BlockSources } from '../devices/block-sources.ts';
+import { LoopDevices } from '../devices/loop-devices.ts';
 import { CancellationSource } from '../services.ts';
 import type { ConsoleConnection, Consoles } from '../xend/consoles.ts';
 import { Xend } from '../xend/xend.ts';
@@ -96,7 +96,7 @@ export class ToolstackFixture {
     this.files = files;
     this.hypervisor = new SimulatedHypervisor(memoryMiB);
     this.store = this._server.connect();
-    this.sources = new BlockSources(pool, files);
+    this.sources = new BlockSources(pool, files, new LoopDevices(files));
     this.blockBackend = new BlockBackend({
       store: this._server.connect(),
       guest: () => undefined,
@@ -122,21 +122,18 @@ export class ToolstackFixture {
   }
 
   static async make(memoryMiB = 1024): Promise<ToolstackFixture> {
-    const { fileSystem } = await FileSystem.open({
-      store: new MemoryFileStore(),
-      now: () => START_MS,
-      defer: (callback) => void Promise.resolve().then(callback),
-    });
-    fileSystem.makeDirectory('/etc/xen', { recursive: true });
-    fileSystem.makeDirectory('/root');
-    fileSystem.makeDirectory('/boot');
-    fileSystem.writeFile('/boot/vmlinuz', encodeUtf8('KERNEL image'));
-    fileSystem.writeFile('/boot/initrd', new Uint8Array(4096));
-    return new ToolstackFixture(fileSystem, await VolumePool.open(new MemoryChunkStore()), memoryMiB);
+    const { files, pool } = await memoryFiles({ now: () => START_MS });
+    await files.makeDirectory('/etc/xen', { recursive: true });
+    await files.makeDirectory('/root');
+    await files.makeDirectory('/boot');
+    await files.writeFile('/boot/vmlinuz', encodeUtf8('KERNEL image'));
+    await files.writeFile('/boot/initrd', new Uint8Array(4096));
+    return new ToolstackFixture(files, pool, memoryMiB);
   }
 
+  /** There by the time the next command runs. */
   file(path: string, text: string): void {
-    this.files.writeFile(path, encodeUtf8(text));
+    this._writes.push(this.files.writeFile(path, encodeUtf8(text)));
   }
 
   /** A configuration under /etc/xen of that name; more lines may follow. */
@@ -146,6 +143,7 @@ export class ToolstackFixture {
 
   /** Runs `xm WORDS`; words are parted by blanks. */
   async xm(line: string | readonly string[], terminal?: CommandTerminal): Promise<XmResult> {
+    await Promise.all(this._writes.splice(0));
     let out = '';
     let error = '';
     this.cancellation = new CancellationSource();
@@ -169,6 +167,8 @@ export class ToolstackFixture {
     });
     return { out, error, status };
   }
+
+  private readonly _writes: Promise<void>[] = [];
 
   tree(path: string): string {
     return formatTree(this.store, path, { fullPaths: true, permissions: true }) ?? '';

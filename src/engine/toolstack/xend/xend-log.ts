@@ -12,6 +12,7 @@ export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
 export class XendLog {
   private readonly _files: FileSystem;
   private readonly _clock: Clock;
+  private _tail: Promise<void> = Promise.resolve();
 
   constructor(files: FileSystem, clock: Clock) {
     this._files = files;
@@ -21,20 +22,25 @@ export class XendLog {
   /** Never fails: a full file system must not keep a domain from being cleaned up. */
   write(level: LogLevel, text: string, part = 'XendDomainInfo'): void {
     const line = `[${formatLogTime(this._clock.nowMs())} xend.${part}] ${level} (${part}) ${text.replaceAll('\n', ' ')}\n`;
-    try {
-      this._files.makeDirectory('/var/log', { recursive: true });
-      this._rotate();
-      this._files.appendFile(XEND_LOG, encodeUtf8(line));
-    } catch {
-      return;
-    }
+    this._tail = this._tail.then(() => this._append(line)).catch(() => undefined);
   }
 
-  private _rotate(): void {
-    if (!this._files.exists(XEND_LOG) || this._files.stat(XEND_LOG).sizeBytes < ROTATE_AT_BYTES) return;
+  /** Resolves when all that was written so far is in the file. */
+  async settled(): Promise<void> {
+    await this._tail;
+  }
+
+  private async _append(line: string): Promise<void> {
+    await this._files.makeDirectory('/var/log', { recursive: true });
+    await this._rotate();
+    await this._files.appendFile(XEND_LOG, encodeUtf8(line));
+  }
+
+  private async _rotate(): Promise<void> {
+    if (!(await this._files.exists(XEND_LOG)) || (await this._files.stat(XEND_LOG)).sizeBytes < ROTATE_AT_BYTES) return;
     for (let number = OLD_FILES - 1; number >= 0; number--) {
       const from = number === 0 ? XEND_LOG : `${XEND_LOG}.${number}`;
-      if (this._files.exists(from)) this._files.move(from, `${XEND_LOG}.${number + 1}`);
+      if (await this._files.exists(from)) await this._files.move(from, `${XEND_LOG}.${number + 1}`);
     }
   }
 }

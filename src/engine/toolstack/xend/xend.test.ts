@@ -58,7 +58,10 @@ beforeEach(async () => {
   stack = await ToolstackFixture.make();
 });
 
-const log = async (): Promise<string> => decodeUtf8(await stack.files.readFile('/var/log/xend.log'));
+const log = async (): Promise<string> => {
+  await stack.xend.log.settled();
+  return decodeUtf8(await stack.files.readFile('/var/log/xend.log'));
+};
 const listed = (): string[] => stack.xend.domains().map((domain) => `${domain.domid} ${domain.name} ${domain.state}`);
 
 describe('the store', () => {
@@ -174,7 +177,7 @@ describe('a guest that stops', () => {
 
   it('leaves nothing when the restart fails', async () => {
     await run();
-    stack.files.remove('/boot/vmlinuz');
+    await stack.files.remove('/boot/vmlinuz');
     await stop(1, 'reboot');
     expect(listed()).toEqual(['0 Domain-0 r-----']);
     expect(stack.store.list('/vm')).toEqual([]);
@@ -214,12 +217,13 @@ describe('a guest that stops', () => {
 
 describe('the log', () => {
   it('is turned over at 1 MB', async () => {
-    stack.files.writeFile('/var/log/xend.log', new Uint8Array(1_000_000));
-    stack.files.writeFile('/var/log/xend.log.1', new Uint8Array(5));
+    await stack.files.makeDirectory('/var/log', { recursive: true });
+    await stack.files.writeFile('/var/log/xend.log', new Uint8Array(1_000_000));
+    await stack.files.writeFile('/var/log/xend.log.1', new Uint8Array(5));
     stack.xend.log.write('INFO', 'one\nline', 'XendDomain');
     expect(await log()).toBe('[2026-11-23 12:00:00 xend.XendDomain] INFO (XendDomain) one line\n');
-    expect(stack.files.stat('/var/log/xend.log.1').sizeBytes).toBe(1_000_000);
-    expect(stack.files.stat('/var/log/xend.log.2').sizeBytes).toBe(5);
+    expect((await stack.files.stat('/var/log/xend.log.1')).sizeBytes).toBe(1_000_000);
+    expect((await stack.files.stat('/var/log/xend.log.2')).sizeBytes).toBe(5);
   });
 
   it.each([0, 951868799, 951782400, 1709164800, 4102444800, 1133791321])('dates second %d as the calendar does', (seconds) => {

@@ -88,12 +88,12 @@ async function makeSxp(call: XmCall, options: ParsedOptions): Promise<Sxp | unde
   if (names.length > 1) throw new UsageError(`'${call.program} create' takes one configuration file, not ${names.length}.`);
   const sxpName = options.value('config');
   if (sxpName !== undefined) {
-    const path = findConfiguration(files, sxpName, io.directory, options.value('path') ?? DEFAULT_PATH);
+    const path = await findConfiguration(files, sxpName, io.directory, options.value('path') ?? DEFAULT_PATH);
     announce(io, options, sxpName);
     return readSxp(decodeUtf8(await files.readFile(path)), sxpName);
   }
   const name = options.value('defconfig') ?? names[0] ?? DEFAULT_NAME;
-  const path = findConfiguration(files, name, io.directory, options.value('path') ?? DEFAULT_PATH);
+  const path = await findConfiguration(files, name, io.directory, options.value('path') ?? DEFAULT_PATH);
   const helping = options.has('help_config');
   if (!helping) announce(io, options, shownName(path, name, io.directory));
   const { settings, declared } = await runConfiguration(call, {

@@ -77,7 +77,8 @@ export const log: XmCommand = {
   description: 'show the log of xend',
   async run(call) {
     takeOperands(call, 'log', 0);
-    if (call.files.exists(XEND_LOG)) call.io.out(decodeUtf8(await call.files.readFile(XEND_LOG)));
+    await call.xend.log.settled();
+    if (await call.files.exists(XEND_LOG)) call.io.out(decodeUtf8(await call.files.readFile(XEND_LOG)));
     return 0;
   },
 };

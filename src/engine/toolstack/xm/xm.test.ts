@@ -237,7 +237,7 @@ describe('xm create', () => {
   });
 
   it('can be called off while an image is being fetched', async () => {
-    stack.files.mountLazy('/boot/slow', { sizeBytes: 10, fetch: () => new Promise(() => undefined) });
+    await stack.files.mountLazy('/boot/slow', { sizeBytes: 10, fetch: () => new Promise(() => undefined) });
     stack.configuration('vm', 'kernel = "/boot/slow"');
     const running = stack.xm('create vm');
     await settle();

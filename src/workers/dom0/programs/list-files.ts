@@ -1,29 +1,43 @@
-/** ls: names of files, in columns on a terminal, one a line otherwise; -l with owner, size, date and the targets of links. */
+/**
+ * ls: names of files, in columns on a terminal, one a line otherwise; -l with owner, size, date and the targets of links, -s with
+ * the room that they take.
+ */
 import { FileSystemError } from '../../../engine/storage/file-system-error.ts';
 import type { FileStatus, FileSystem } from '../../../engine/storage/file-system.ts';
+import type { FileKind } from '../../../engine/storage/mountable.ts';
 import { resolvePath } from '../../../engine/storage/path.ts';
 import type { Command, CommandIo } from '../../../engine/toolstack/command.ts';
 import type { OptionSpecification, ParsedOptions } from '../../../engine/toolstack/getopt.ts';
 import { UsageError, parseOptions } from '../../../engine/toolstack/getopt.ts';
-import type { Clock } from '../../../engine/toolstack/services.ts';
+import { Interrupted, type Clock } from '../../../engine/toolstack/services.ts';
 import { civilDate } from '../../../engine/toolstack/xend/xend-log.ts';
 import { columnsOf } from '../../shell/keys.ts';
+import { NO_OWNERS, readOwners, type Owners } from './owners.ts';
 
 const OPTIONS: readonly OptionSpecification[] = [
-  ...['a', 'A', 'C', 'd', 'F', 'h', 'i', 'l', 'n', 'r', 'R', 'S', 't', 'U', '1'].map((letter) => ({
+  ...['a', 'A', 'C', 'd', 'F', 'h', 'i', 'l', 'n', 'k', 'r', 'R', 's', 'S', 't', 'U', '1'].map((letter) => ({
     name: letter,
     spellings: [`-${letter}`],
   })),
   { name: 'a', spellings: ['--all'] },
   { name: 'A', spellings: ['--almost-all'] },
   { name: 'h', spellings: ['--human-readable'] },
+  { name: 's', spellings: ['--size'] },
   { name: 'color', spellings: ['--color'] },
 ];
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 /** Older files are shown with their year in place of the time of day. */
 const RECENT_MS = 182 * 24 * 3600 * 1000;
-const TYPE_LETTERS = { file: '-', directory: 'd', symlink: 'l' } as const;
+const TYPE_LETTERS: Readonly<Record<FileKind, string>> = {
+  file: '-',
+  directory: 'd',
+  symlink: 'l',
+  'character-device': 'c',
+  'block-device': 'b',
+  fifo: 'p',
+  socket: 's',
+};
 
 interface Item {
   readonly name: string;
@@ -35,7 +49,7 @@ export function listFiles(files: FileSystem, clock: Clock): Command {
   return {
     name: 'ls',
     description: 'list files',
-    run: (words, io) => Promise.resolve(new Listing(files, clock, io).run(words)),
+    run: (words, io) => new Listing(files, clock, io).run(words),
   };
 }
 
@@ -46,6 +60,7 @@ class Listing {
   private _options: ParsedOptions = parseOptions([], OPTIONS);
   private _status = 0;
   private _printed = false;
+  private _owners: Owners = NO_OWNERS;
 
   constructor(files: FileSystem, clock: Clock, io: CommandIo) {
     this._files = files;
@@ -53,7 +68,7 @@ class Listing {
     this._io = io;
   }
 
-  run(words: readonly string[]): number {
+  async run(words: readonly string[]): Promise<number> {
     try {
       this._options = parseOptions(words, OPTIONS);
     } catch (error) {
@@ -62,52 +77,64 @@ class Listing {
       return 2;
     }
     const operands = this._options.operands.length > 0 ? this._options.operands : ['.'];
-    const items = operands
-      .map((name) => this._item(name, resolvePath(this._io.directory, name), true))
-      .filter((item) => item !== undefined);
+    this._owners = await readOwners(this._files);
+    const items = await this._items(
+      operands.map((name) => [name, resolvePath(this._io.directory, name)]),
+      true,
+    );
     const isListed = (item: Item): boolean => item.status.kind === 'directory' && !this._options.has('d');
     const single = this._sorted(items.filter((item) => !isListed(item)));
-    if (single.length > 0) this._print(single);
+    if (single.length > 0) await this._print(single);
     const directories = this._sorted(items.filter(isListed));
-    for (const directory of directories) this._directory(directory, operands.length > 1 || this._options.has('R'));
+    for (const directory of directories) await this._directory(directory, operands.length > 1 || this._options.has('R'));
     return this._status;
   }
 
-  private _directory(directory: Item, titled: boolean): void {
+  private async _directory(directory: Item, titled: boolean): Promise<void> {
     if (titled) this._io.out(`${this._printed ? '\n' : ''}${directory.name}:\n`);
     const hidden = this._options.has('a') || this._options.has('A');
-    const names = this._files
-      .readDirectory(directory.path)
+    const names = (await this._files.readDirectory(directory.path))
       .map((entry) => entry.name)
       .filter((name) => hidden || !name.startsWith('.'));
     if (this._options.has('a')) names.unshift('.', '..');
-    const items = names
-      .map((name) => this._item(name, resolvePath(directory.path, name), false))
-      .filter((item) => item !== undefined);
+    const items = await this._items(
+      names.map((name) => [name, resolvePath(directory.path, name)]),
+      false,
+    );
     const sorted = this._sorted(items);
-    if (this._options.has('l'))
-      this._io.out(`total ${sorted.reduce((sum, item) => sum + Math.ceil(item.status.sizeBytes / 4096) * 4, 0)}\n`);
-    this._print(sorted);
+    if (this._options.has('l') || this._options.has('s'))
+      this._io.out(`total ${this._blocks(sorted.reduce((sum, item) => sum + item.status.blocks, 0))}\n`);
+    await this._print(sorted);
     this._printed = true;
     if (!this._options.has('R')) return;
     for (const item of sorted) {
       if (item.status.kind === 'directory' && item.name !== '.' && item.name !== '..')
-        this._directory({ ...item, name: `${directory.name === '/' ? '' : directory.name}/${item.name}` }, true);
+        await this._directory({ ...item, name: `${directory.name === '/' ? '' : directory.name}/${item.name}` }, true);
     }
   }
 
   /** `follow`: a link named on the command line stands for its target, unless -l or -d ask for the link itself. */
-  private _item(name: string, path: string, follow: boolean): Item | undefined {
+  private async _item(name: string, path: string, follow: boolean): Promise<Item | undefined> {
     try {
       const asLink = !follow || this._options.has('l') || this._options.has('d');
-      const status = asLink || !this._files.exists(path) ? this._files.lstat(path) : this._files.stat(path);
-      return { name, path, status };
+      const itself = asLink || !(await this._files.exists(path));
+      return { name, path, status: await (itself ? this._files.lstat(path) : this._files.stat(path)) };
     } catch (error) {
       if (!(error instanceof FileSystemError)) throw error;
       this._io.error(`ls: cannot access '${name}': ${error.sentence}\n`);
       this._status = 2;
       return undefined;
     }
+  }
+
+  private async _items(names: readonly (readonly [name: string, path: string])[], follow: boolean): Promise<Item[]> {
+    const items: Item[] = [];
+    for (const [name, path] of names) {
+      if (this._io.cancellation.cancelled) throw new Interrupted();
+      const item = await this._item(name, path, follow);
+      if (item !== undefined) items.push(item);
+    }
+    return items;
   }
 
   private _sorted(items: readonly Item[]): Item[] {
@@ -121,30 +148,52 @@ class Listing {
     return this._options.has('r') ? sorted.reverse() : sorted;
   }
 
-  private _print(items: readonly Item[]): void {
+  private async _print(items: readonly Item[]): Promise<void> {
     this._printed = true;
-    if (this._options.has('l') || this._options.has('n')) this._printLong(items);
+    if (this._options.has('l') || this._options.has('n')) await this._printLong(items);
     else {
-      const names = items.map((item) => this._number(item) + this._shownName(item));
+      const room = Math.max(0, ...items.map((item) => this._room(item).length));
+      const names = items.map((item) => this._number(item) + this._room(item).padStart(room) + this._shownName(item));
       const columns = this._io.terminal?.columns ?? (this._options.has('C') ? 80 : undefined);
       if (columns === undefined || this._options.has('1')) for (const name of names) this._io.out(`${name}\n`);
       else this._io.out(inColumns(names, columns));
     }
   }
 
-  private _printLong(items: readonly Item[]): void {
-    const owner = this._options.has('n') ? '0' : 'root';
+  private async _printLong(items: readonly Item[]): Promise<void> {
+    const owned = items.map(({ status }) => this._owner(status));
+    const userWidth = Math.max(0, ...owned.map(({ user }) => user.length));
+    const groupWidth = Math.max(0, ...owned.map(({ group }) => group.length));
+    const room = Math.max(0, ...items.map((item) => this._room(item).length));
     const links = Math.max(1, ...items.map((item) => String(item.status.links).length));
-    const sizes = items.map((item) => this._size(item.status.sizeBytes));
+    const sizes = items.map(({ status }) =>
+      status.kind.endsWith('device') ? `${status.device.major}, ${status.device.minor}` : this._size(status.sizeBytes),
+    );
     const width = Math.max(1, ...sizes.map((size) => size.length));
-    items.forEach((item, index) => {
+    for (const [index, item] of items.entries()) {
       const { status } = item;
-      const target = status.kind === 'symlink' ? ` -> ${this._files.readLink(item.path)}` : '';
+      const target = status.kind === 'symlink' ? ` -> ${await this._files.readLink(item.path)}` : '';
+      const { user = '', group = '' } = owned[index] ?? {};
       this._io.out(
-        `${this._number(item)}${TYPE_LETTERS[status.kind]}${modeLetters(status.mode)} ${String(status.links).padStart(links)} ${owner} ${owner} ` +
+        `${this._number(item)}${this._room(item).padStart(room)}${TYPE_LETTERS[status.kind]}${modeLetters(status.mode)} ` +
+          `${String(status.links).padStart(links)} ${user.padEnd(userWidth)} ${group.padEnd(groupWidth)} ` +
           `${(sizes[index] ?? '').padStart(width)} ${formatDate(status.mtimeMs, this._clock.nowMs())} ${this._shownName(item)}${target}\n`,
       );
-    });
+    }
+  }
+
+  private _owner({ uid, gid }: FileStatus): { user: string; group: string } {
+    if (this._options.has('n')) return { user: String(uid), group: String(gid) };
+    return { user: this._owners.user(uid), group: this._owners.group(gid) };
+  }
+
+  /** Kibibytes that the file takes, with -s. */
+  private _room(item: Item): string {
+    return this._options.has('s') ? `${this._blocks(item.status.blocks)} ` : '';
+  }
+
+  private _blocks(blocks: number): string {
+    return this._options.has('h') ? this._size(blocks * 512) : String(Math.ceil(blocks / 2));
   }
 
   private _number(item: Item): string {
@@ -171,9 +220,16 @@ class Listing {
   }
 }
 
-/** "rwxr-xr-x" */
+/** "rwxr-xr-x", with s and t for the special bits. */
 export function modeLetters(mode: number): string {
-  return [...'rwxrwxrwx'].map((letter, index) => ((mode & (0o400 >> index)) === 0 ? '-' : letter)).join('');
+  const letters = [...'rwxrwxrwx'].map((letter, index) => ((mode & (0o400 >> index)) === 0 ? '-' : letter));
+  for (const [bit, at, letter] of [
+    [0o4000, 2, 's'],
+    [0o2000, 5, 's'],
+    [0o1000, 8, 't'],
+  ] as const)
+    if ((mode & bit) !== 0) letters[at] = letters[at] === 'x' ? letter : letter.toUpperCase();
+  return letters.join('');
 }
 
 /** "Nov 23 02:36", or "Nov 23  2025" when it was long ago or is to come. */

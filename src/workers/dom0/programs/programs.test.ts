@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { FileSystem } from '../../../engine/storage/file-system.ts';
-import { MemoryFileStore } from '../../../engine/storage/file-store.ts';
+import type { FileSystem } from '../../../engine/storage/file-system.ts';
+import { memoryFiles } from '../../../engine/storage/testing/memory-files.ts';
 import type { CommandTerminal } from '../../../engine/toolstack/command.ts';
 import { CancellationSource } from '../../../engine/toolstack/services.ts';
 import { EditBuffer } from './edit-buffer.ts';
@@ -14,16 +14,15 @@ let files: FileSystem;
 
 beforeEach(async () => {
   time = NOW;
-  files = (await FileSystem.open({ store: new MemoryFileStore(), now: () => time, defer: (callback) => queueMicrotask(callback) }))
-    .fileSystem;
-  files.makeDirectory('/root/dir/sub', { recursive: true });
-  files.writeFile('/root/dir/inner', new Uint8Array(5000));
-  files.writeFile('/root/b', new Uint8Array(12));
+  ({ files } = await memoryFiles({ now: () => time }));
+  await files.makeDirectory('/root/dir/sub', { recursive: true });
+  await files.writeFile('/root/dir/inner', new Uint8Array(5000));
+  await files.writeFile('/root/b', new Uint8Array(12));
   time = Date.UTC(2025, 0, 2, 3, 4, 5);
-  files.writeFile('/root/old', new Uint8Array(3_000_000), 0o755);
-  files.writeFile('/root/.hidden', new Uint8Array());
-  files.symlink('dir', '/root/link');
-  files.symlink('nowhere', '/root/dangling');
+  await files.writeFile('/root/old', new Uint8Array(3_000_000), 0o755);
+  await files.writeFile('/root/.hidden', new Uint8Array());
+  await files.symlink('dir', '/root/link');
+  await files.symlink('nowhere', '/root/dangling');
 });
 
 const ls = async (line: string, columns?: number): Promise<string> => {
@@ -49,12 +48,12 @@ describe('ls', () => {
     ['-d dir', 'dir\n'],
     ['-F', 'b\ndangling@\ndir/\nlink@\nold*\n'],
     ['-r dir', 'sub\ninner\n'],
-    ['-S', 'old\nb\ndangling\nlink\ndir\n'],
+    ['-S', 'old\ndir\nb\ndangling\nlink\n'],
     ['link', 'inner\nsub\n'],
     ['b dir nofile', "ls: cannot access 'nofile': No such file or directory\nb\n\ndir:\ninner\nsub\n"],
     ['-R dir', 'dir:\ninner\nsub\n\ndir/sub:\n'],
     ['-lh old b', '-rw-r--r-- 1 root root   12 Nov 23 12:00 b\n-rwxr-xr-x 1 root root 2.9M Jan  2  2025 old\n'],
-    ['-l dir', 'total 8\n-rw-r--r-- 1 root root 5000 Nov 23 12:00 inner\ndrwxr-xr-x 1 root root    0 Nov 23 12:00 sub\n'],
+    ['-l dir', 'total 12\n-rw-r--r-- 1 root root 5000 Nov 23 12:00 inner\ndrwxr-xr-x 2 root root 4096 Nov 23 12:00 sub\n'],
     ['-l link', 'lrwxrwxrwx 1 root root 3 Jan  2  2025 link -> dir\n'],
     ['-z', 'ls: option -z not recognized\n'],
   ];

@@ -44,9 +44,10 @@ export function screenEditor(files: FileSystem, name: string): Command {
 
 /** The text of a file, or why it cannot be edited. */
 async function load(files: FileSystem, path: string | undefined): Promise<{ buffer: EditBuffer; note: string } | string> {
-  if (path === undefined || !files.exists(path)) return { buffer: new EditBuffer(''), note: path === undefined ? '' : 'New file' };
+  if (path === undefined || !(await files.exists(path)))
+    return { buffer: new EditBuffer(''), note: path === undefined ? '' : 'New file' };
   try {
-    const status = files.stat(path);
+    const status = await files.stat(path);
     if (status.kind === 'directory') return 'Is a directory';
     if (status.sizeBytes > MAX_FILE_BYTES) return 'larger than 1 MiB';
     const bytes = await files.readFile(path);
@@ -180,7 +181,7 @@ class Editor {
     }
     const path = resolvePath(this._directory, name.trim());
     try {
-      this._files.writeFile(path, encodeUtf8(this._buffer.text));
+      await this._files.writeFile(path, encodeUtf8(this._buffer.text));
     } catch (error) {
       if (!(error instanceof FileSystemError)) throw error;
       this._note = `Cannot write ${path}: ${error.sentence}`;

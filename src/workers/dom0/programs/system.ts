@@ -44,10 +44,10 @@ export class HostName {
   }
 
   /** False when it is no host name. */
-  change(name: string): boolean {
+  async change(name: string): Promise<boolean> {
     if (!isHostName(name)) return false;
     this._name = name;
-    this._files.writeFile(HOST_NAME_FILE, encodeUtf8(`${name}\n`));
+    await this._files.writeFile(HOST_NAME_FILE, encodeUtf8(`${name}\n`));
     return true;
   }
 }
@@ -56,17 +56,21 @@ function isHostName(name: string): boolean {
   return /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/.test(name);
 }
 
-const program = (name: string, description: string, run: (words: readonly string[], io: CommandIo) => number): Command => ({
+const program = (
+  name: string,
+  description: string,
+  run: (words: readonly string[], io: CommandIo) => number | Promise<number>,
+): Command => ({
   name,
   description,
-  run: (words, io) => Promise.resolve(run(words, io)),
+  run: async (words, io) => run(words, io),
 });
 
 export function systemPrograms(services: SystemServices, hostName: HostName): Command[] {
   return [
-    program('hostname', 'print or set the name of domain 0', ([name], io) => {
+    program('hostname', 'print or set the name of domain 0', async ([name], io) => {
       if (name === undefined || name.startsWith('-')) io.out(`${hostName.name}\n`);
-      else if (!hostName.change(name)) {
+      else if (!(await hostName.change(name))) {
         io.error('hostname: the specified hostname is invalid\n');
         return 1;
       }
