@@ -20,6 +20,10 @@ export interface CommandIo {
   error(text: string): void;
   /** What was piped or redirected into the program; undefined when it reads a terminal or nothing. */
   readonly stdin: string | undefined;
+  /** The same as bytes, for programs that take any; absent like stdin. */
+  readonly stdinBytes?: Uint8Array | undefined;
+  /** Prints bytes that need not be text; absent where nothing takes them. */
+  outBytes?(bytes: Uint8Array): void;
   readonly directory: string;
   readonly cancellation: Cancellation;
   readonly terminal: CommandTerminal | undefined;

@@ -34,7 +34,9 @@ import { plantDefaultFiles } from './default-files.ts';
 import { mountSystemFiles } from './system-mounts.ts';
 import { Executor } from './executor.ts';
 import type { CreateMachine, Machine } from './machine-interface.ts';
+import { filePrograms } from './programs/file-programs.ts';
 import { listFiles } from './programs/list-files.ts';
+import { loopDevicesWanted } from './programs/module-options.ts';
 import { pager } from './programs/pager.ts';
 import { screenEditor } from './programs/screen-editor.ts';
 import { HostName, systemPrograms } from './programs/system.ts';
@@ -118,9 +120,11 @@ export class Dom0System {
       mapRing: (domid, mfn, port) => machine.mapRing(domid as Domid, mfn, port),
     });
     say('xenstored: ready');
+    const random = (bytes: Uint8Array): void => platform.random(bytes);
     const disks = new MachineDisks({
       pool,
       files,
+      loopDevices: await loopDevicesWanted(files),
       clock,
       store: xenstored.connect(),
       guest: (domid) => machine.guest(domid as Domid),
@@ -149,6 +153,7 @@ export class Dom0System {
       storageProgram({ pool, storage, estimate: () => platform.estimate() }),
       ...volumeTools(pool, (volume) => disks.sources.isAttached(volume)),
       listFiles(files, clock),
+      ...filePrograms({ files, clock, sources: disks.sources, random }),
       pager(files, 'more'),
       pager(files, 'less'),
       ...['edit', 'nano', 'vi'].map((name) => screenEditor(files, name)),

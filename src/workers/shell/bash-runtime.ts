@@ -19,9 +19,9 @@ export class BashRuntime {
     const names = new Set<string>([...getCommandNames(), ...programs]);
     const commands = programs.map((name) =>
       defineCommand(name, async (words, context) => {
-        const stdin = decodeByteString(context.stdin as unknown as string);
-        const result = await host.runProgram(name, words, stdin, context.cwd);
-        return { ...result, stdoutKind: 'text' };
+        const stdin = bytesOfString(context.stdin as unknown as string);
+        const { binary, ...result } = await host.runProgram(name, words, stdin, context.cwd);
+        return { ...result, stdoutKind: binary === true ? 'bytes' : 'text' };
       }),
     );
     const catcher = defineCommand(CATCH_WORDS, (words) => {
@@ -77,6 +77,6 @@ function lasting(environment: Readonly<Record<string, string>>): Record<string, 
 }
 
 /** The library hands bytes over as text with one character a byte. */
-function decodeByteString(text: string): string {
-  return new TextDecoder().decode(Uint8Array.from(text, (character) => character.charCodeAt(0) & 0xff));
+function bytesOfString(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0) & 0xff);
 }

@@ -1,5 +1,7 @@
 /** The dom0 worker's answers to the shell: its file system and its programs. */
 import type { FileSystem } from '../../engine/storage/file-system.ts';
+import { decodeUtf8 } from '../../engine/storage/utf8.ts';
+import { XendError } from '../../engine/toolstack/xend-error.ts';
 import { Interrupted } from '../../engine/toolstack/services.ts';
 import type { Cancellation } from '../../engine/toolstack/services.ts';
 import type { Command } from '../../engine/toolstack/command.ts';
@@ -8,6 +10,8 @@ import type { HostDirectoryEntry, HostFileStatus, ProgramResult, ShellHost } fro
 export type Programs = ReadonlyMap<string, Command>;
 
 const INTERRUPTED_STATUS = 130;
+/** What a program may print as bytes: the shell's pipes hold everything in memory. */
+const BYTES_MAX = 64 * 1024 * 1024;
 
 export class LocalShellHost implements ShellHost {
   private readonly _files: FileSystem;
@@ -93,8 +97,9 @@ export class LocalShellHost implements ShellHost {
     return this._files.realPath(path);
   }
 
-  runProgram(name: string, words: readonly string[], stdin: string, directory: string): Promise<ProgramResult> {
-    return runWithoutTerminal(this._programs, name, words, { stdin, directory, cancellation: this._cancellation });
+  runProgram(name: string, words: readonly string[], stdin: Uint8Array, directory: string): Promise<ProgramResult> {
+    const input = { stdin: decodeUtf8(stdin), stdinBytes: stdin };
+    return runWithoutTerminal(this._programs, name, words, { ...input, directory, cancellation: this._cancellation });
   }
 }
 
@@ -103,23 +108,35 @@ export async function runWithoutTerminal(
   programs: Programs,
   name: string,
   words: readonly string[],
-  io: { readonly stdin: string | undefined; readonly directory: string; readonly cancellation: Cancellation },
+  io: {
+    readonly stdin: string | undefined;
+    readonly stdinBytes?: Uint8Array | undefined;
+    readonly directory: string;
+    readonly cancellation: Cancellation;
+  },
 ): Promise<ProgramResult> {
   let stdout = '';
   let stderr = '';
+  let bytes = '';
   const program = programs.get(name);
   if (program === undefined) return { stdout, stderr: `${name}: command not found\n`, exitCode: 127 };
+  // A program prints either text or bytes.
+  const printed = (): { stdout: string; binary?: boolean } => (bytes === '' ? { stdout } : { stdout: bytes, binary: true });
   try {
     const exitCode = await program.run(words, {
       ...io,
       out: (text) => (stdout += text),
       error: (text) => (stderr += text),
+      outBytes: (part) => {
+        if (bytes.length + part.length > BYTES_MAX) throw new XendError('more bytes than a pipe can take: name a file instead');
+        for (let at = 0; at < part.length; at += 8192) bytes += String.fromCharCode(...part.subarray(at, at + 8192));
+      },
       terminal: undefined,
       progress: () => undefined,
     });
-    return { stdout, stderr, exitCode };
+    return { ...printed(), stderr, exitCode };
   } catch (error) {
-    if (error instanceof Interrupted) return { stdout, stderr, exitCode: INTERRUPTED_STATUS };
-    return { stdout, stderr: `${stderr}${name}: ${error instanceof Error ? error.message : String(error)}\n`, exitCode: 1 };
+    if (error instanceof Interrupted) return { ...printed(), stderr, exitCode: INTERRUPTED_STATUS };
+    return { ...printed(), stderr: `${stderr}${name}: ${error instanceof Error ? error.message : String(error)}\n`, exitCode: 1 };
   }
 }

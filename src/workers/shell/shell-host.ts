@@ -19,7 +19,9 @@ export interface HostDirectoryEntry {
 }
 
 export interface ProgramResult {
+  /** Text, or with `binary` one character for each byte. */
   readonly stdout: string;
+  readonly binary?: boolean;
   readonly stderr: string;
   readonly exitCode: number;
 }
@@ -43,7 +45,7 @@ export interface ShellHost {
   readLink(path: string): Promise<string>;
   realPath(path: string): Promise<string>;
   /** Runs a program of dom0 without a terminal. */
-  runProgram(name: string, words: readonly string[], stdin: string, directory: string): Promise<ProgramResult>;
+  runProgram(name: string, words: readonly string[], stdin: Uint8Array, directory: string): Promise<ProgramResult>;
 }
 
 /** What a shell remembers from one line to the next. */

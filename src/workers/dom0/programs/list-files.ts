@@ -220,6 +220,9 @@ class Listing {
   }
 }
 
+/** First letter of a long listing. */
+export const typeLetter = (kind: FileKind): string => TYPE_LETTERS[kind];
+
 /** "rwxr-xr-x", with s and t for the special bits. */
 export function modeLetters(mode: number): string {
   const letters = [...'rwxrwxrwx'].map((letter, index) => ((mode & (0o400 >> index)) === 0 ? '-' : letter));

@@ -1,0 +1,23 @@
+/** The programs of domain 0 that work on files, devices and file systems. */
+import type { Command } from '../../../engine/toolstack/command.ts';
+import { attributePrograms } from './attributes.ts';
+import { comparePrograms } from './compare.ts';
+import { copyProgram } from './copy.ts';
+import { dd } from './dd.ts';
+import { loopSetup } from './loop-setup.ts';
+import { makeFileSystemPrograms, type MakeTools } from './make-file-system.ts';
+import { Mounter } from './mount.ts';
+import { roomPrograms } from './room.ts';
+
+export function filePrograms(tools: MakeTools): Command[] {
+  return [
+    dd(tools),
+    copyProgram(tools),
+    loopSetup(tools.sources.loops),
+    ...new Mounter(tools).programs(),
+    ...makeFileSystemPrograms(tools),
+    ...roomPrograms(tools),
+    ...attributePrograms(tools),
+    ...comparePrograms(tools),
+  ];
+}
