@@ -474,6 +474,11 @@ async function readWhole(file: OpenFile, size: number): Promise<Uint8Array> {
   return count === bytes.length ? bytes : bytes.slice(0, count);
 }
 
+function isZero(bytes: Uint8Array): boolean {
+  for (const byte of bytes) if (byte !== 0) return false;
+  return true;
+}
+
 /** Copies from start to end; stretches of zeros become holes. */
 async function pour(reader: OpenFile, writer: OpenFile, onBytes: (bytes: number) => void): Promise<void> {
   const size = await reader.size();
@@ -484,10 +489,13 @@ async function pour(reader: OpenFile, writer: OpenFile, onBytes: (bytes: number)
   const fresh = target === undefined || (await writer.size()) === 0;
   let at = 0;
   for (;;) {
+    const data = fresh ? reader.nextData(at) : at;
+    onBytes(data - at);
+    at = data;
     const count = await reader.read(at, buffer);
     if (count === 0) break;
     const part = buffer.subarray(0, count);
-    if (!fresh || !part.every((byte) => byte === 0)) await writer.write(at, part.slice());
+    if (!fresh || !isZero(part)) await writer.write(at, part.slice());
     at += count;
     onBytes(count);
     if (size !== undefined && at >= size) break;

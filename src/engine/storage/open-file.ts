@@ -14,6 +14,8 @@ export interface OpenFile {
   size(): Promise<number | undefined>;
   /** Bytes read: fewer than asked for only at the end. */
   read(offset: number, into: Uint8Array): Promise<number>;
+  /** The first byte from `offset` on that may be other than zero, or the size: what lies before need not be read. */
+  nextData(offset: number): number;
   /** All of it, or an error. */
   write(offset: number, from: Uint8Array): Promise<void>;
   truncate(sizeBytes: number): Promise<void>;
@@ -32,6 +34,7 @@ export function openRegularFile(path: string, fileSystem: MountableFileSystem, i
     path,
     size: () => guard('fstat', async () => (await fileSystem.stat(inode)).sizeBytes),
     read: (offset, into) => guard('read', () => fileSystem.read(inode, offset, into)),
+    nextData: (offset) => (fileSystem instanceof NativeFileSystem ? fileSystem.nextData(inode, offset) : offset),
     write: (offset, from) =>
       guard('write', async () => {
         for (let done = 0; done < from.length;) {
@@ -91,6 +94,7 @@ export function openDisk(path: string, image: DiskImage): OpenFile {
   return {
     path,
     size: () => Promise.resolve(size()),
+    nextData: (offset) => offset,
     read: (offset, into) =>
       guard('read', async () => {
         const length = Math.max(0, Math.min(into.length, size() - offset));
@@ -137,6 +141,7 @@ export function openCharacterDevice(path: string, { major, minor }: DeviceNumber
   return {
     path,
     size: () => Promise.resolve(minor === NULL_MINOR ? 0 : undefined),
+    nextData: (offset) => offset,
     read: (_offset, into) => Promise.resolve(fill(into, random)),
     write: () => (minor === FULL_MINOR ? Promise.reject(new FileSystemError('ENOSPC', 'write', path)) : Promise.resolve()),
     truncate: () => Promise.resolve(),

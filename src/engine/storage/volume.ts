@@ -70,6 +70,17 @@ export class Volume implements DiskImage {
     return found;
   }
 
+  /** The first byte from `offset` on that is not in a hole; the size when there is none. */
+  nextData(offset: number): number {
+    const chunks = Math.ceil(this.size / CHUNK_BYTES);
+    for (let index = Math.floor(offset / CHUNK_BYTES); index < chunks; index += 1) {
+      const waiting = this.dirty.has(index) ? this.dirty : this.frozen.has(index) ? this.frozen : undefined;
+      const present = waiting === undefined ? this.host.committed(this, index) !== 0 : waiting.get(index) !== undefined;
+      if (present) return Math.max(offset, index * CHUNK_BYTES);
+    }
+    return Math.max(offset, this.size);
+  }
+
   async read(sector: number, into: Uint8Array): Promise<void> {
     this.checkRange(sector, into.length);
     for (let done = 0; done < into.length;) {

@@ -90,6 +90,12 @@ export class FileContents {
     this.memoryBytes -= bytes;
   }
 
+  /** The first byte from `offset` on that is not in a hole, or the size. */
+  nextData({ contents }: FileNode, offset: number): number {
+    if (contents.kind !== 'volume') return offset;
+    return Math.max(offset, Math.min(contents.volume.nextData(offset), contents.sizeBytes));
+  }
+
   /** A file of the site is fetched; `onProgress` is called only then. */
   async fetch(node: FileNode, onProgress: FetchProgress): Promise<Uint8Array | undefined> {
     return node.contents.kind === 'lazy' ? this.wholeOf(node.contents, onProgress) : undefined;

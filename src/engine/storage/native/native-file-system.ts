@@ -215,6 +215,11 @@ export class NativeFileSystem implements MountableFileSystem {
     return this.contents.fetch(this.file(inode), onProgress);
   }
 
+  /** The first byte of a file from `offset` on that is not in a hole, or its size. */
+  nextData(inode: number, offset: number): number {
+    return this.contents.nextData(this.file(inode), offset);
+  }
+
   // Changing
 
   async write(inode: number, offset: number, from: Uint8Array): Promise<number> {

@@ -133,20 +133,23 @@ function fill(into: Uint8Array, from: Uint8Array): number {
 /** The lines at the end: whole and partial blocks in and out, bytes, time, rate. */
 class Report {
   bytes = 0;
-  private readonly blocks = { in: [0, 0], out: [0, 0] };
+  private readonly blocks = { in: { whole: 0, partial: 0 }, out: { whole: 0, partial: 0 } };
 
   read(whole: boolean): void {
-    this.blocks.in[whole ? 0 : 1]! += 1;
+    this.blocks.in[whole ? 'whole' : 'partial'] += 1;
   }
 
   written(bytes: number, whole: boolean): void {
-    this.blocks.out[whole ? 0 : 1]! += 1;
+    this.blocks.out[whole ? 'whole' : 'partial'] += 1;
     this.bytes += bytes;
   }
 
   text(elapsedMs: number): string {
     const seconds = Math.max(elapsedMs, 1) / 1000;
-    const line = (direction: 'in' | 'out'): string => `${this.blocks[direction].join('+')} records ${direction}\n`;
+    const line = (direction: 'in' | 'out'): string => {
+      const { whole, partial } = this.blocks[direction];
+      return `${whole}+${partial} records ${direction}\n`;
+    };
     const shown = this.bytes < 1000 ? '' : ` (${decimalSize(this.bytes)})`;
     return `${line('in')}${line('out')}${this.bytes} bytes${shown} copied, ${seconds.toPrecision(3)} s, ${decimalSize(this.bytes / seconds)}/s\n`;
   }
