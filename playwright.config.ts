@@ -9,8 +9,9 @@ export default defineConfig({
   workers: 1,
   fullyParallel: false,
   forbidOnly: true,
-  timeout: 180_000,
-  expect: { timeout: 15_000 },
+  // Generous, since a wait that ends well costs nothing: the machine that runs the tests may be busy with other things.
+  timeout: 900_000,
+  expect: { timeout: 60_000 },
   use: {
     ...devices['Desktop Chrome'],
     baseURL: `http://localhost:${port}/`,
@@ -32,7 +33,7 @@ export default defineConfig({
   },
   projects: [
     { name: 'scenarios', testMatch: '**/*.e2e.ts' },
-    { name: 'bench', testMatch: '**/*.bench.ts', timeout: 900_000 },
+    { name: 'bench', testMatch: '**/*.bench.ts' },
     { name: 'soak', testMatch: '**/*.soak.ts', timeout: 0 },
   ],
   webServer: {

@@ -220,7 +220,7 @@ test('after all that a domain can be made', async ({ machine }) => {
   const before = await machine.holdings();
   await machine.configure('right');
   await machine.run('xm create right');
-  await machine.waitFor('right', 'Linux version', 60_000);
+  await machine.waitFor('right', 'Linux version');
   await machine.run('xm destroy right');
   await machine.expectNothingLeft(before);
 });

@@ -7,10 +7,9 @@ import { complaints } from './support/boot-log.ts';
 import { EXPECTED_COMPLAINTS } from './support/explained-differences.ts';
 import { expect, test } from './support/machine.ts';
 
-const BOOT_MS = 180_000;
 /** Checks in which a program is meant to be ended by a fault. */
 const PROBES = /segfault at/;
-const CHECKS_MS = 480_000;
+const CHECKS_MS = 1_500_000;
 
 /** "## name", then output, then "=> status": by name. */
 function parse(text: string): Map<string, string> {
@@ -23,7 +22,7 @@ function parse(text: string): Map<string, string> {
 }
 
 test('programs of Debian give the same output as on a real CPU', async ({ machine }) => {
-  test.setTimeout(BOOT_MS + CHECKS_MS + 60_000);
+  test.setTimeout(1_800_000);
   const expected = parse(readFileSync('build/test-images/checks-expected.txt', 'utf8'));
   expect(expected.size).toBeGreaterThan(50);
   // Each check says how it ended; the last mark ends the whole.
@@ -32,7 +31,7 @@ test('programs of Debian give the same output as on a real CPU', async ({ machin
   await machine.fetchTestImage('initrd.img-checks', '/root/initrd.img-checks');
   await machine.configure('checks', { ramdisk: '/root/initrd.img-checks', memory: 512, vcpus: 2, kernel: '/boot/vmlinuz-cloud' });
   await machine.run('xm create checks');
-  await machine.login('checks', BOOT_MS);
+  await machine.login('checks');
   // Through a pipe, as on the other side: some programs write otherwise to a terminal.
   const { output } = await machine.guest('checks', '/checks/run-checks | cat', CHECKS_MS);
   const seen = parse(output);

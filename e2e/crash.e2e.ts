@@ -11,8 +11,6 @@ import {
   VIRT_BASE,
 } from './support/tiny-kernel.ts';
 
-const BOOT_MS = 180_000;
-
 const hex = (value: bigint): string => value.toString(16).padStart(16, '0');
 
 /** Creates a domain from a kernel of a few instructions. */
@@ -95,14 +93,13 @@ test("on_crash = 'rename-restart' keeps the crashed domain under another name", 
 });
 
 test('a kernel that panics is reported and restarted', async ({ machine }) => {
-  test.setTimeout(BOOT_MS * 2);
   const before = await machine.holdings();
   await machine.configure('panics', { on_crash: 'restart' });
   await machine.run('xm create panics');
-  await machine.login('panics', BOOT_MS);
+  await machine.login('panics');
   const [first] = await machine.domains();
   await machine.send('panics', 'echo c > /proc/sysrq-trigger\r');
-  await expect.poll(async () => (await machine.domains())[0]?.domid ?? 0, { timeout: 60_000 }).toBeGreaterThan(first!.domid);
+  await expect.poll(async () => (await machine.domains())[0]?.domid ?? 0).toBeGreaterThan(first!.domid);
 
   // The console of the domain that is gone can still be read.
   expect(await machine.text(first!.domid)).toContain('Kernel panic - not syncing: sysrq triggered crash');
@@ -117,7 +114,7 @@ test('a kernel that panics is reported and restarted', async ({ machine }) => {
     /Guest stack trace from rsp=ffff[\da-f]{12}:\n\(XEN\) {4}[\da-f]{16} [\da-f]{16} [\da-f]{16} [\da-f]{16}\n/,
   );
 
-  await machine.waitFor('panics', 'Linux version', BOOT_MS);
+  await machine.waitFor('panics', 'Linux version');
   await machine.run('xm destroy panics');
   await machine.expectNothingLeft(before);
 });

@@ -104,6 +104,7 @@ test('^C ends what runs, also a loop that never waits', async ({ shell }) => {
   for (const endless of ['while true; do :; done', 'sleep 1000', 'while true; do echo again; done']) {
     await keyboard.press('Control+L');
     await keyboard.type(`${endless}\n`);
+    await expect.poll(() => lastLine(shell)).not.toMatch(PROMPT);
     await shell.page.waitForTimeout(700);
     expect(await lastLine(shell)).not.toMatch(PROMPT);
     await keyboard.press('Control+C');

@@ -4,8 +4,7 @@ import { complaints } from './support/boot-log.ts';
 import { EXPECTED_COMPLAINTS } from './support/explained-differences.ts';
 import { expect, retired, test } from './support/machine.ts';
 
-const BOOT_MS = 300_000;
-const WORK_MS = 300_000;
+const WORK_MS = 600_000;
 const ROUNDS = 150;
 const NAMES = ['first', 'second', 'third'] as const;
 
@@ -24,11 +23,11 @@ function chain(name: string): string {
 }
 
 test('three domains work at the same time without disturbing each other', async ({ machine }) => {
-  test.setTimeout(BOOT_MS + WORK_MS + 60_000);
+  test.setTimeout(2 * WORK_MS);
   const before = await machine.holdings();
   for (const name of NAMES) await machine.configure(name, { memory: 128 });
   for (const name of NAMES) await machine.run(`xm create ${name}`);
-  for (const name of NAMES) await machine.login(name, BOOT_MS);
+  for (const name of NAMES) await machine.login(name);
   expect((await machine.domains()).map((domain) => domain.name)).toEqual([...NAMES]);
 
   // Each has its own place in the store, and reads nobody else's.

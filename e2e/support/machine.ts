@@ -10,6 +10,9 @@ export async function openMachine(page: Page, parameters = 'boot=memory'): Promi
   return new Machine(page);
 }
 
+/** How long a guest that works may take for something that takes a second or two on an idle machine. */
+export const GUEST_MS = 180_000;
+
 /** Settings of a domain, as its configuration file has them. */
 export type Settings = Readonly<Record<string, string | number>>;
 
@@ -112,17 +115,30 @@ export class Machine {
 
   /** Waits until all there is besides domain 0 is what there was: a busy worker may take a moment to die. */
   async expectNothingLeft(before: Holdings): Promise<void> {
-    await expect.poll(() => this.holdings(), { message: 'left over', timeout: 20_000 }).toEqual(before);
+    await expect.poll(() => this.holdings(), { message: 'left over' }).toEqual(before);
   }
 
   /** Waits for text (or an expression) on a console; what matched. */
-  waitFor(domain: string | number, pattern: string | RegExp, timeoutMs: number): Promise<string> {
+  waitFor(domain: string | number, pattern: string | RegExp, timeoutMs = GUEST_MS): Promise<string> {
     const form = typeof pattern === 'string' ? { text: pattern } : { source: pattern.source, flags: pattern.flags };
     return this.page.evaluate(
       ([name, wanted, limit]) =>
         xen.console(name).waitFor('text' in wanted ? wanted.text : new RegExp(wanted.source, wanted.flags), limit),
       [domain, form, timeoutMs] as const,
     );
+  }
+
+  /** The same for as long as the guest goes on printing: on a busy machine it boots slowly, a stuck one is silent. */
+  async waitWhilePrinting(domain: string | number, pattern: string | RegExp, silenceMs = GUEST_MS): Promise<string> {
+    for (let before = -1; ;) {
+      try {
+        return await this.waitFor(domain, pattern, silenceMs);
+      } catch (error) {
+        const printed = (await this.text(domain)).length;
+        if (printed === before) throw error;
+        before = printed;
+      }
+    }
   }
 
   send(domain: string | number, text: string): Promise<void> {
@@ -143,7 +159,7 @@ export class Machine {
   }
 
   /** Runs a command on a guest's logged-in shell; resolves with what it printed and its exit status. */
-  async guest(domain: string | number, command: string, timeoutMs = 60_000): Promise<{ output: string; exitCode: number }> {
+  async guest(domain: string | number, command: string, timeoutMs = GUEST_MS): Promise<{ output: string; exitCode: number }> {
     this.marks += 1;
     // The marks are typed with quotes inside, so that the terminal's echo of them does not look like them.
     await this.send(domain, `echo begin-""${this.marks}; ${command}; echo end-""${this.marks}-$?\r`);
@@ -156,13 +172,13 @@ export class Machine {
 
   private marks = 0;
 
-  /** Logs in as root on a guest that shows the ramdisk's login. */
-  async login(domain: string | number, timeoutMs = 120_000): Promise<void> {
-    await this.waitFor(domain, 'login: ', timeoutMs);
+  /** Waits until a guest with the usual ramdisk has booted and logs in as root. */
+  async login(domain: string | number, silenceMs = GUEST_MS): Promise<void> {
+    await this.waitWhilePrinting(domain, 'login: ', silenceMs);
     await this.send(domain, 'root\r');
-    await this.waitFor(domain, 'Password: ', 30_000);
+    await this.waitFor(domain, 'Password: ');
     await this.send(domain, 'xen\r');
-    await this.waitFor(domain, /root@\S+:~# /, 30_000);
+    await this.waitFor(domain, /root@\S+:~# /);
   }
 }
 

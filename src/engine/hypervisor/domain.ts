@@ -11,6 +11,7 @@ import {
   DOMAIN_MAX_PAGES,
   DOMAIN_PAUSED,
   DOMAIN_PROCESSORS,
+  DOMAIN_REFUSED_CODE,
   DOMAIN_SHUTDOWN,
   DOMAIN_TOTAL_PAGES,
   DOMAIN_VCPUS_WANTED,
@@ -91,6 +92,8 @@ export interface DomainSurroundings {
   readonly log: HypervisorLog;
   /** Runs the daemons' work for a domain; may measure it. */
   readonly serve?: (work: () => void) => void;
+  /** A domain's memory, so many bytes, has been let go of: its platform may see to it that it is given back soon. */
+  readonly released?: (bytes: number) => void;
   /** Guests may write to the hypervisor's log. */
   readonly verbose?: boolean;
 }
@@ -107,6 +110,7 @@ export class Domain {
   private readonly threads = new Map<number, VcpuThread>();
   private readonly affinities = new Map<number, readonly number[]>();
   private reportedShutdown = false;
+  private reportedRefusedCode = false;
   private dying = false;
 
   /** @param firstMfn start of the domain's range of machine frames */
@@ -256,6 +260,7 @@ export class Domain {
         await this.standStill();
         if (!this.dying) this.reportShutdown();
       }
+      this.reportRefusedCode();
       this.startWantedVcpus();
       await waiter.changed(this.words, DOMAIN_DOORBELL / 4, value);
     }
@@ -266,6 +271,16 @@ export class Domain {
     if (reason === undefined) return;
     if (reason === 'crash') for (const line of crashReport(this.memory, this.domid)) this.surroundings.log.write(`(XEN) ${line}\n`);
     this.onShutdown(reason);
+  }
+
+  /** Says once why 32-bit programs do not run: what the guest makes of it, a segmentation fault, tells nobody. */
+  private reportRefusedCode(): void {
+    const selector = this.word(DOMAIN_REFUSED_CODE);
+    if (selector === 0 || this.reportedRefusedCode) return;
+    this.reportedRefusedCode = true;
+    this.surroundings.log.write(
+      `(XEN) d${this.domid}: 32-bit code (selector 0x${(selector & 0xffff).toString(16)}) is not supported: it gets a general protection fault\n`,
+    );
   }
 
   shutdownReason(): ShutdownReason | undefined {
@@ -346,6 +361,9 @@ export class Domain {
     this.threads.clear();
     Atomics.add(this.words, DOMAIN_DOORBELL / 4, 1);
     Atomics.notify(this.words, DOMAIN_DOORBELL / 4);
+    // Who waits for a thread to stand still waits in vain now, and would keep the memory for ever.
+    for (let vcpu = 0; vcpu < this.plan.maxVcpus; vcpu += 1) Atomics.notify(this.words, (vcpuBlockOf(vcpu) + PV_RUNNING) / 4);
+    this.surroundings.released?.(this.plan.totalBytes);
   }
 
   vcpus(): VcpuInformation[] {

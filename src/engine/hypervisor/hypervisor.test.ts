@@ -1,9 +1,12 @@
 /** The machine with kernels of a few instructions, their vCPUs taking turns on the test's thread. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { elfFile, joined, note, u64 } from '../builder/testing/elf-file.ts';
-import { DOMAIN_CRASH_CODE, CRASH_NO_HANDLER } from '../pv/layout.ts';
+import { DOMAIN_CRASH_CODE, CRASH_NO_HANDLER, PV_RUNNING } from '../pv/layout.ts';
 import { HypervisorError, type DomainSpecification, type Domid, type ShutdownReason } from './control.ts';
 import { CooperativeLauncher } from './cooperative.ts';
+import { vcpuBlockOf } from './domain-memory.ts';
 import { Hypervisor } from './hypervisor.ts';
 import type { VcpuLauncher, VcpuStart } from './platform.ts';
 import { coreModule } from './testing/pv-guest.ts';
@@ -14,6 +17,7 @@ const PT_NOTE = 4;
 /** movabs to a register by its low three bits (rax 0 .. rdi 7). */
 const load = (register: number, value: bigint): Uint8Array => joined(Uint8Array.of(0x48, 0xb8 + register), u64(value));
 const RAX = 0;
+const RSP = 4;
 const RSI = 6;
 const RDI = 7;
 const SYSCALL = Uint8Array.of(0x0f, 0x05);
@@ -61,16 +65,20 @@ const DOM0_PAGES = 64;
 let machine: Hypervisor;
 let log: string;
 let started: VcpuStart[];
+const released: number[] = [];
 let stops: [Domid, ShutdownReason][];
 const start = performance.now();
 
+/** After that long a waiter looks again by itself; Infinity: it has to be told. */
+let waitMs = 20;
 const changed = async (words: Int32Array, index: number, value: number): Promise<void> => {
-  const result = Atomics.waitAsync(words, index, value, 20);
+  const result = Atomics.waitAsync(words, index, value, waitMs);
   if (result.async) await result.value;
 };
 
 beforeEach(() => {
   log = '';
+  waitMs = 20;
   started = [];
   stops = [];
   const clock = { nowNs: () => (performance.now() - start) * 1e6, wallNs: () => 1_700_000_000_000_000_000n };
@@ -97,6 +105,7 @@ beforeEach(() => {
     entropy,
     waiter: { changed },
     launcher,
+    released: (bytes) => released.push(bytes),
     log: {
       write: (text) => {
         log += text;
@@ -228,6 +237,72 @@ describe('lifecycle', () => {
     await machine.unpauseDomain(domid);
     await until(() => machine.domain(domid)?.blocked === true);
     expect(started.map(({ vcpu }) => vcpu)).toEqual([0]);
+  });
+});
+
+describe('a domain that is gone', () => {
+  /** Makes it, lets it do something, takes it away; what is left is only a weak reference to its memory. */
+  const gone = async (use: (domid: Domid) => Promise<void>): Promise<WeakRef<object>> => {
+    const domid = await boot(SPIN);
+    const memory = new WeakRef(machine.domainOf(domid).memory.buffer);
+    await use(domid);
+    await machine.destroyDomain(domid);
+    started = [];
+    return memory;
+  };
+  const collected = async (memory: WeakRef<object>): Promise<void> => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    for (let tries = 0; tries < 20 && memory.deref() !== undefined; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      collect();
+    }
+    expect(memory.deref()).toBeUndefined();
+  };
+
+  test('has its memory collected: nothing here refers to it', async () => {
+    await collected(await gone(() => Promise.resolve()));
+    await collected(
+      await gone(async (domid) => {
+        await machine.unpauseDomain(domid);
+        await until(() => machine.domain(domid)!.cpuTimeNs > 0);
+      }),
+    );
+  });
+
+  test('while it was waited for to stand still, too', async () => {
+    waitMs = Infinity;
+    const memory = await gone(async (domid) => {
+      // As of a thread that ended in the middle of its work.
+      const { memory: words } = machine.domainOf(domid);
+      Atomics.store(new Int32Array(words.buffer), (vcpuBlockOf(0) + PV_RUNNING) / 4, 1);
+      await machine.unpauseDomain(domid);
+      void machine.pauseDomain(domid);
+    });
+    await collected(memory);
+  });
+
+  test('tells the platform how much memory came free', async () => {
+    const before = released.length;
+    await gone(() => Promise.resolve());
+    expect(released.length).toBe(before + 1);
+    expect(released.at(-1)).toBeGreaterThan(2048 * 4096);
+  });
+});
+
+describe('32-bit code', () => {
+  test('is refused, and the log says once why the guest sees a fault', async () => {
+    // An iret hypercall with such a selector, and no failsafe callback that could be told.
+    const frame = [0n, 0n, 0n, 0n, BASE, 0xe020n, 0x200n, 0n, 0xe02bn].map(u64).reduceRight((rest, word) => joined(word, rest));
+    const code = joined(load(RSP, WORDS + 0x100n), load(RAX, 23n), SYSCALL);
+    const bytes = new Uint8Array(0x1000);
+    bytes.set(code);
+    bytes.set(frame, 0x900);
+    const domid = await boot(bytes);
+    await machine.unpauseDomain(domid);
+    await until(() => stops.length > 0);
+    expect(log.match(/32-bit code/g)).toHaveLength(1);
+    expect(log).toContain(`(XEN) d${domid}: 32-bit code (selector 0xe023) is not supported: it gets a general protection fault\n`);
   });
 });
 

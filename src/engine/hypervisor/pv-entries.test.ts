@@ -247,6 +247,7 @@ describe('iret', () => {
 
   test.each([
     ['a code selector that is none', { rip: USER_CODE, cs: 0x1b, ss: 0xe02b }],
+    ['32-bit code', { rip: USER_CODE, cs: 0xe023, ss: 0xe02b }],
     ['a data segment as code', { rip: USER_CODE, cs: 0xe02b, ss: 0xe02b }],
     ['a stack selector that is none', { rip: USER_CODE, cs: 0xe033, ss: 0x1b }],
     ['an address that is not canonical', { rip: 0x800000000000n, cs: 0xe033, ss: 0xe02b }],
@@ -310,6 +311,34 @@ describe('from user mode', () => {
     run([0xcd, vector]);
     expect(guest.get(VCPU_RIP)).toBe(HANDLER);
     expect(frame(true)).toMatchObject({ rip: USER_CODE, error: BigInt(vector * 8 + 2) });
+  });
+
+  /** iretq to the instruction behind it, with another CS. */
+  const iretTo = (cs: number): number[] => [
+    ...[0x68, 0x2b, 0xe0, 0, 0], // push 0xe02b
+    0x54, // push rsp
+    0x9c, // pushfq
+    ...[0x68, cs & 255, cs >> 8, 0, 0], // push cs
+    ...[0x48, 0x8d, 0x05, 3, 0, 0, 0], // lea rax, [rip+3]
+    0x50, // push rax
+    ...[0x48, 0xcf], // iretq
+  ];
+
+  test.each([
+    ['32-bit code', 0xe023],
+    ['data', 0xe02b],
+    ['nothing', 0x0b],
+  ])('IRET to a selector of %s is #GP with that selector', (_, cs) => {
+    run(iretTo(cs));
+    expect(guest.get(VCPU_RIP)).toBe(HANDLER);
+    expect(frame(true)).toMatchObject({ rip: USER_CODE + 20n, cs: 0xe033n, error: BigInt(cs & ~3) });
+  });
+
+  test('IRET to 64-bit code goes on there', () => {
+    run([...iretTo(0xe033), ...UD2]);
+    guest.core.run(guest.cpu, 1);
+    expect(guest.get(VCPU_RIP)).toBe(HANDLER);
+    expect(frame(false)).toMatchObject({ rip: USER_CODE + 22n, cs: 0xe033n });
   });
 
   test.each([

@@ -9,7 +9,16 @@ import { frameHost, frameRecord } from '../cpu/frames';
 import { copyFromGuest, storeMarked } from '../cpu/memory';
 import { EFAULT, EINVAL } from '../abi/errno';
 import { FIRST_RESERVED_GDT_ENTRY } from '../abi/guest-context';
-import { PV_GDT_ENTRIES, PV_GDT_FRAMES, PV_SCRATCH, TYPE_COUNT, TYPE_DESCRIPTORS, TYPE_SHIFT, TYPE_WRITABLE } from './layout';
+import {
+  DOMAIN_REFUSED_CODE,
+  PV_GDT_ENTRIES,
+  PV_GDT_FRAMES,
+  PV_SCRATCH,
+  TYPE_COUNT,
+  TYPE_DESCRIPTORS,
+  TYPE_SHIFT,
+  TYPE_WRITABLE,
+} from './layout';
 import {
   PTE_FRAME,
   PTE_PRESENT,
@@ -22,6 +31,7 @@ import {
   usedFrame,
 } from './frame-use';
 import { acceptDescriptor, refused } from './descriptor-check';
+import { ringDom0 } from './events';
 import { lastLevelEntry } from './page-table';
 
 const GDT_FRAMES: u32 = 14;
@@ -59,13 +69,22 @@ const DESCRIPTOR_PRESENT: u64 = 0x0000800000000000;
 const DESCRIPTOR_CODE_OR_DATA: u64 = 0x0000100000000000;
 const DESCRIPTOR_CODE: u64 = 0x0000080000000000;
 const DESCRIPTOR_WRITABLE: u64 = 0x0000020000000000;
+/** L: the code is 64-bit code. */
+const DESCRIPTOR_LONG: u64 = 0x0020000000000000;
 
-/** Whether code can run with `selector` in CS at privilege level 3. */
+/**
+ * Whether code can run with `selector` in CS at privilege level 3. Compatibility mode is not there: a segment of 32-bit code is
+ * refused like one that is no code, and domain 0 is told so that it can say why.
+ */
 export function codeSelectorFits(cpu: usize, selector: u32): bool {
   const pointer = descriptorOf(cpu, selector);
   if (!pointer || !(selector & ~3)) return false;
+  const descriptor = load<u64>(pointer);
   const wanted = DESCRIPTOR_PRESENT | DESCRIPTOR_CODE_OR_DATA | DESCRIPTOR_CODE;
-  return (load<u64>(pointer) & wanted) == wanted;
+  if ((descriptor & wanted) != wanted) return false;
+  if (descriptor & DESCRIPTOR_LONG) return true;
+  if (atomic.xchg<u32>(DOMAIN_REFUSED_CODE, selector) == 0) ringDom0();
+  return false;
 }
 
 /** Whether `selector` may be in SS at privilege level 3. */

@@ -135,6 +135,8 @@ export const DOMAIN_WATCHDOGS = 0x101070;
 export const DOMAIN_CONTEXT_LOCK = 0x101080;
 /** u32: 1 = console_io writes of the guest are taken into the hypervisor's log, as a debug build of Xen does. */
 export const DOMAIN_VERBOSE = 0x101084;
+/** u32, atomic: the last selector of 32-bit code that was refused, 0 = none so far. Setting the first rings dom0. */
+export const DOMAIN_REFUSED_CODE = 0x101088;
 /** u64[64], atomic: local ports of this domain on which the guest has notified dom0; dom0 takes words with an exchange. */
 export const DOMAIN_EVENTS = 0x101100;
 export const DOMAIN_EVENTS_WORDS = 64;

@@ -41,6 +41,8 @@ const DOM0_MEBIBYTES = 256;
 const RANDOM_BYTES_MAX = 65536;
 /** How often a word is looked at where Atomics.waitAsync is missing. */
 const POLL_MS = 4;
+/** After that long a domain's threads have ended, and nothing refers to its memory any more. */
+const RELEASE_MS = 1000;
 
 export interface MachineSettings {
   readonly log: HypervisorLog;
@@ -80,6 +82,20 @@ const waiter: AsyncWaiter = {
   },
 };
 
+/**
+ * The garbage collector takes a shared memory for an object of a few bytes and may leave it lying for minutes. A plain buffer
+ * counts with its size, though pages that nobody touches cost nothing: making one, and dropping it, has the collector look now.
+ */
+function collectSoon(bytes: number): void {
+  setTimeout(() => {
+    try {
+      void new ArrayBuffer(bytes);
+    } catch {
+      // There is no room for it: then the collector has looked already.
+    }
+  }, RELEASE_MS);
+}
+
 function fillRandom(bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; at += RANDOM_BYTES_MAX) {
     const part = new Uint8Array(Math.min(RANDOM_BYTES_MAX, bytes.length - at));
@@ -112,6 +128,7 @@ export async function powerOn({ log, commandLine }: MachineSettings): Promise<Po
     entropy: { fill: fillRandom },
     waiter,
     launcher,
+    released: collectSoon,
     log,
     totalPages: machineMebibytes() * MEBIBYTE_PAGES,
     dom0Pages: DOM0_MEBIBYTES * MEBIBYTE_PAGES,

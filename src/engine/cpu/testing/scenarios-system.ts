@@ -111,7 +111,8 @@ export const systemScenarios: readonly Scenario[] = [
     covers: ['CF iret v'],
     run(bench) {
       const target = bench.place('90');
-      bench.poke64(STACK, target, 0x33n, BigInt(0x3000 | ARITHMETIC_FLAGS | 2), DATA + 0x100n, 0x2bn);
+      useCodeSelector(bench);
+      bench.poke64(STACK, target, CODE_SELECTOR, BigInt(0x3000 | ARITHMETIC_FLAGS | 2), DATA + 0x100n, 0x2bn);
       const ending = bench.run('48 cf');
       expect(ending.fault).toMatchObject({ vector: GP });
       expect(ending.state.rip).toBe(target + 1n);
@@ -119,7 +120,7 @@ export const systemScenarios: readonly Scenario[] = [
       expect(ending.state.rflags).toBe(FLAGS_BASE | ARITHMETIC_FLAGS);
       // CS and SS as on the stack
       const { fixture } = bench;
-      expect(fixture.view.getUint16(fixture.cpu + VCPU_SELECTORS + 2, true)).toBe(0x33);
+      expect(fixture.view.getUint16(fixture.cpu + VCPU_SELECTORS + 2, true)).toBe(Number(CODE_SELECTOR));
       expect(fixture.view.getUint16(fixture.cpu + VCPU_SELECTORS + 4, true)).toBe(0x2b);
     },
   },
@@ -130,10 +131,14 @@ export const systemScenarios: readonly Scenario[] = [
       const frame = (rip: bigint, cs: bigint, ss: bigint): void => {
         bench.poke64(STACK, rip, cs, 0x202n, DATA, ss);
       };
-      frame(0x8000_0000_0000n, 0x33n, 0x2bn);
+      useCodeSelector(bench);
+      frame(0x8000_0000_0000n, CODE_SELECTOR, 0x2bn);
       ends(bench, '48 cf', GP, 0);
       frame(DATA, 0x30n, 0x2bn);
       ends(bench, '48 cf', GP, 0x30);
+      // without a descriptor table there is no other code segment
+      frame(DATA, 0x3bn, 0x2bn);
+      ends(bench, '48 cf', GP, 0x38);
       const missing = bench.run('48 cf', { gpr: { [RSP]: DATA_END } });
       expect(missing.fault).toEqual({ vector: 14, error: 4, address: DATA_END });
       expect(missing.state.gpr[RSP]).toBe(DATA_END);
@@ -392,6 +397,13 @@ const LDT: readonly {
   // a gate: a system descriptor without a limit
   { selector: 0x3fn, descriptor: 0x0000_ec00_0000_0000n, rights: 0xec00n, limit: null, readable: false, writable: false },
 ];
+
+/** What CS holds in the scenarios of IRET. */
+const CODE_SELECTOR = 0x33n;
+
+function useCodeSelector({ fixture }: Bench): void {
+  fixture.view.setUint16(fixture.cpu + VCPU_SELECTORS + 2, Number(CODE_SELECTOR), true);
+}
 
 /** Puts the table into the first data page and makes the host look there. */
 function useLdt(bench: Bench): void {

@@ -185,6 +185,13 @@ describe('waitFor', () => {
     expect(backend.text()).toBe('panic');
     expect(backend.push(bytes('x'))).toBe(0);
   });
+
+  it('lets go of the page when it closes: behind it is the memory of the whole domain', () => {
+    const { guest, backend } = bench();
+    expect(Object.values(backend)).toContain(guest.ring);
+    backend.close();
+    expect(Object.values(backend)).not.toContain(guest.ring);
+  });
 });
 
 describe('a hostile page', () => {

@@ -64,6 +64,13 @@ const INPUT_LIMIT_BYTES = 64 * 1024;
 /** Rings full of output taken in one poll; a guest that prints without end must notify again. */
 const PASSES_PER_POLL = 4;
 const LAST_LINES = 20;
+/** What a closed console has in place of its ring: nothing that would keep the memory of a domain that is gone. */
+const NO_RING: SharedRing = {
+  bytes: new Uint8Array(0),
+  words: new Int32Array(0),
+  notify: () => undefined,
+  onNotify: () => undefined,
+};
 
 export class ConsoleBackend {
   readonly scrollback: Scrollback;
@@ -78,7 +85,7 @@ export class ConsoleBackend {
   private state: 'open' | 'broken' | 'closed' = 'open';
 
   constructor(
-    private readonly ring: SharedRing,
+    private ring: SharedRing,
     private readonly options: ConsoleBackendOptions,
   ) {
     this.scrollback = options.scrollback ?? new Scrollback();
@@ -152,10 +159,11 @@ export class ConsoleBackend {
     });
   }
 
-  /** Takes what is still in the ring, then leaves the ring alone. What was printed stays readable. */
+  /** Takes what is still in the ring, then lets go of the ring and the domain's memory with it. What was printed stays readable. */
   close(): void {
     if (this.state === 'open') this.poll();
     this.state = 'closed';
+    this.ring = NO_RING;
     this.input = [];
     this.inputBytes = 0;
     for (const waiter of this.waiters) this.giveUp(waiter, `the console of ${this.options.name} was closed`);
