@@ -170,10 +170,20 @@ test('xm reboot and xm shutdown are carried out by the guest', async ({ guest })
     .poll(async () => Number((await guest.exec('xm domid life')).stdout) || first, { timeout: GUEST_MS })
     .toBeGreaterThan(first);
   expect(await guest.text(first)).toContain('reboot: Restarting system');
-  await guest.waitWhilePrinting('life', 'login: ');
+  await guest.login('life');
   const second = Number(await guest.run('xm domid life'));
+
+  // Asked by its own user; and nothing waits for a network that is not there.
+  expect((await guest.guest('life', 'ls /sys/class/net; ps | grep -c "[u]dhcpc"')).output).toBe('lo\n0\n');
+  await guest.send('life', 'reboot\r');
+  await expect
+    .poll(async () => Number((await guest.exec('xm domid life')).stdout) || second, { timeout: GUEST_MS })
+    .toBeGreaterThan(second);
+  expect(await guest.text(second)).toContain('reboot: Restarting system');
+  await guest.waitWhilePrinting('life', 'login: ');
+  const third = Number(await guest.run('xm domid life'));
   expect(await guest.run('xm shutdown -w life')).toBe('Domain life terminated\nAll domains terminated\n');
   expect(await guest.domains()).toEqual([]);
-  expect(await guest.text(second)).toMatch(/reboot: (System halted|Power down)/);
+  expect(await guest.text(third)).toMatch(/reboot: (System halted|Power down)/);
   expect(await guest.run('xenstore-list /local/domain')).toBe('0\n');
 });

@@ -514,4 +514,27 @@ describe('xm help', () => {
     expect((await stack.xm('')).status).toBe(1);
     expect((await stack.xm('--help')).status).toBe(0);
   });
+
+  it('lists the common subcommands in the manual’s order', async () => {
+    const { out } = await stack.xm('help');
+    expect([...out.matchAll(/^ {3}(\S+)/gm)].map(([, name]) => name)).toEqual(
+      'console create destroy help list mem-set pause reboot shutdown top unpause vcpu-set'.split(' '),
+    );
+  });
+
+  it('follows an unknown subcommand', async () => {
+    const short = await stack.xm('help');
+    expect(await stack.xm('frobnicate')).toEqual({ ...short, error: 'Error: Subcommand frobnicate not found!\n', status: 1 });
+  });
+
+  const SUBCOMMANDS =
+    'create list console shutdown reboot destroy pause unpause mem-set domid domname info dmesg vcpu-list help'.split(' ');
+  it.each(SUBCOMMANDS)('knows %s: in the full list, by name and by --help', async (name) => {
+    const line = (await stack.xm(`help ${name}`)).out;
+    expect(line).toMatch(new RegExp(`^   ${name}\\b`));
+    if (name !== 'help') expect((await stack.xm('help --long')).out).toContain(line);
+    const usage = await stack.xm(`${name} --help`);
+    expect(usage.out).toContain(`Usage: xm ${name}`);
+    expect(usage.status).toBe(name === 'create' ? 0 : 1);
+  });
 });

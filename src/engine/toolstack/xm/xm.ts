@@ -18,6 +18,8 @@ import { vcpuList, vcpuPin, vcpuSet } from './vcpu.ts';
 import type { XmCommand, XmServices } from './xm-command.ts';
 
 const INTERRUPTED_STATUS = 1;
+/** As xm had it: not the success that `xm help pause` is. */
+const USAGE_STATUS = 1;
 
 const help: XmCommand = {
   name: 'help',
@@ -119,7 +121,7 @@ async function runXm(services: XmServices, program: string, words: readonly stri
   }
   if (name !== 'create' && rest.some((argument) => argument === '--help' || argument === '-h')) {
     printUsage(program, command, io);
-    return 0;
+    return USAGE_STATUS;
   }
   try {
     return (await command.run({ ...services, program, io, words: rest })) ?? 0;
