@@ -5,9 +5,11 @@ test('the page’s buttons create, show, pause, resume and destroy a domain', as
   const { page } = machine;
   await page.getByLabel('New domain from /etc/xen').selectOption('demo');
   await page.getByRole('button', { name: 'Create' }).click();
+  await expect(page.getByRole('progressbar', { name: 'Creating a domain from /etc/xen/demo' })).toBeVisible();
   const card = page.getByRole('listitem').filter({ has: page.getByRole('heading', { name: 'demo', exact: true }) });
   await expect(card).toBeVisible();
   await expect(page.getByRole('tab', { name: 'demo' })).toHaveAttribute('aria-selected', 'true');
+  await expect(page.getByRole('progressbar')).toHaveCount(0);
   await machine.waitFor('demo', 'Calibrating delay loop');
 
   await card.getByRole('button', { name: 'Pause demo' }).click();

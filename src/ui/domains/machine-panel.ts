@@ -3,6 +3,7 @@ import type { Dom0, DomainRow } from '../../workers/protocol.ts';
 import { confirmDangerous } from '../page/dialogs.ts';
 import { button, byId, element } from '../page/dom.ts';
 import { notify, notifyError } from '../page/notices.ts';
+import { showProgress } from '../page/progress.ts';
 import type { ConsoleTabs } from '../terminal/console-tabs.ts';
 import { type DomainCommand, DomainList } from './domain-list.ts';
 
@@ -31,7 +32,7 @@ export class MachinePanel {
 
   /** Call when domain 0 is up. */
   async start(): Promise<void> {
-    byId('domain-list').append(this.list.element);
+    byId('domain-list').replaceChildren(this.list.element);
     byId('create').append(
       element(
         'div',
@@ -95,6 +96,9 @@ export class MachinePanel {
     const name = this.choice.value;
     if (name === '') return;
     this.create.disabled = true;
+    // Fetching shows its own progress; unpacking a kernel and building its memory take their time, too.
+    const task = `Creating a domain from /etc/xen/${name}`;
+    showProgress({ task, fraction: undefined });
     try {
       const before = new Set((await this.dom0.domains()).map((domain) => domain.domid));
       const result = await this.dom0.exec(`xm create '/etc/xen/${name.replaceAll("'", "'\\''")}'`);
@@ -107,6 +111,7 @@ export class MachinePanel {
     } catch (error) {
       notifyError(`xm create ${name}`, error);
     } finally {
+      showProgress({ task, fraction: 1 });
       this.create.disabled = false;
       void this.refresh();
     }

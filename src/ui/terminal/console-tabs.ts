@@ -84,6 +84,8 @@ export class ConsoleTabs {
     });
     const console: OpenConsole = { name: domain.name, domid: domain.domid, ended: true, handle: undefined, tab, view };
     this.open.set(domain.name, console);
+    // A kernel may be silent for its first seconds: an empty terminal would look broken.
+    void view.write(`\x1b[2m[console of ${domain.name}, domain ${domain.domid}]\x1b[0m\r\n`);
     this.attach(console, domain.domid);
   }
 
