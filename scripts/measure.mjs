@@ -1,13 +1,31 @@
-/** `npm run bench` and `npm run soak`: the measuring and the long-running scenarios, in the browser. Further words go to playwright. */
+/**
+ * `npm run bench` and `npm run soak`: the measuring and the long-running scenarios, in the browser. Further words go to playwright.
+ * The whole soak ends with the scenarios of `npm test` in the two other modes of the translator.
+ */
 import { spawnSync } from 'node:child_process';
-import { buildSite, command, ensureChromium, installed, prepare } from './prepare.mjs';
+import { buildSite, command, ensureChromium, installed, prepare, say } from './prepare.mjs';
+
+/**
+ * @param {string} project
+ * @param {readonly string[]} rest
+ * @param {Record<string, string>} environment
+ */
+function playwright(project, rest, environment = {}) {
+  const parameters = ['test', `--project=${project}`, '--reporter=list', ...rest];
+  return spawnSync(installed('playwright'), parameters, { stdio: 'inherit', env: { ...process.env, ...environment } }).status ?? 1;
+}
 
 await command(() => {
   const [project = '', ...rest] = process.argv.slice(2);
   prepare({ testImages: true });
   process.env['WEBXEN_CHROMIUM'] = ensureChromium();
   buildSite();
-  process.exitCode =
-    spawnSync(installed('playwright'), ['test', `--project=${project}`, '--reporter=list', ...rest], { stdio: 'inherit' }).status ??
-    1;
+  const statuses = [playwright(project, rest)];
+  if (project === 'soak' && rest.length === 0) {
+    for (const mode of ['off', 'eager']) {
+      say(`browser scenarios with the translator ${mode} ...`);
+      statuses.push(playwright('scenarios', [], { WEBXEN_TRANSLATOR: mode }));
+    }
+  }
+  process.exitCode = Math.max(...statuses);
 });

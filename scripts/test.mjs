@@ -1,10 +1,12 @@
 /**
  * `npm test`: unit tests, then the browser scenarios, then one line "N passed, N failed". Installs what it needs.
- * `npm test -- unit` or `npm test -- scenarios` runs one part. Exit status 1 when anything failed or a part could not run.
+ * `npm test -- unit` or `npm test -- scenarios` runs one part; `--translator off|eager` runs the scenarios with guest code never
+ * translated, or all of it at once. Exit status 1 when anything failed or a part could not run.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { buildSite, command, ensureChromium, installed, prepare, say } from './prepare.mjs';
+import { parseArgs } from 'node:util';
+import { SetupError, buildSite, command, ensureChromium, installed, prepare, say } from './prepare.mjs';
 
 const reports = 'build/test-reports';
 
@@ -60,7 +62,11 @@ function scenarios() {
 }
 
 await command(() => {
-  const chosen = process.argv.slice(2);
+  const { values, positionals: chosen } = parseArgs({ options: { translator: { type: 'string' } }, allowPositionals: true });
+  if (values.translator !== undefined) {
+    if (!['on', 'off', 'eager'].includes(values.translator)) throw new SetupError('--translator is on, off or eager.');
+    process.env['WEBXEN_TRANSLATOR'] = values.translator;
+  }
   const wants = (name) => chosen.length === 0 || chosen.includes(name);
   prepare({ testImages: true });
   if (wants('scenarios')) {

@@ -3,9 +3,13 @@ import { test as base, expect, type Page } from '@playwright/test';
 import type { ExecResult, VcpuCounters } from '../../src/workers/protocol.ts';
 import type { ExecOptions } from '../../src/ui/machine/script-api.ts';
 
-/** Opens the page without its boot menu and waits until domain 0 takes commands. */
+/**
+ * Opens the page without its boot menu and waits until domain 0 takes commands. WEBXEN_TRANSLATOR sets what its hypervisor does about
+ * hot code (on, off, eager) where the parameters do not.
+ */
 export async function openMachine(page: Page, parameters = 'boot=memory'): Promise<Machine> {
-  await page.goto(`./?${parameters}`);
+  const mode = process.env['WEBXEN_TRANSLATOR'];
+  await page.goto(`./?${parameters}${mode === undefined || parameters.includes('hypervisor=') ? '' : `&hypervisor=translator=${mode}`}`);
   await page.evaluate(() => xen.ready);
   return new Machine(page);
 }

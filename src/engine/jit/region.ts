@@ -5,7 +5,7 @@
  * called function is followed in a context of its own (the return addresses that are pending), so a return goes to one place.
  * Code that control has not come to is left out where that is known: the target of a branch that was never decoded.
  */
-import { PAGE_BYTES, VCPU_STEP_BLOCK } from '../cpu/layout.ts';
+import { PAGE_BYTES, VCPU_FETCH_BUFFER, VCPU_STEP_BLOCK } from '../cpu/layout.ts';
 import type { TranslatorCore } from './core.ts';
 import { type Instruction, branchPosition, nextPosition, readInstruction } from './instruction.ts';
 import { treatmentOf } from './treatment.ts';
@@ -47,6 +47,8 @@ export interface Region {
   /** The entry's page first. */
   readonly pages: readonly CodePage[];
   readonly instructions: number;
+  /** The bytes that each instruction was decoded from, by position: memory may have changed since. */
+  readonly code: ReadonlyMap<number, Uint8Array>;
 }
 
 export interface RegionLimits {
@@ -66,6 +68,7 @@ export class RegionBuilder {
   private readonly pages = new Map<number, CodePage | null>();
   private readonly usedPages: CodePage[] = [];
   private readonly decoded = new Map<number, Instruction | null>();
+  private readonly code = new Map<number, Uint8Array>();
   /** Block that holds the instruction at a position in a context, and its index there. */
   private readonly owners = new Map<string, { block: Block; index: number }>();
   private readonly contexts = new Map<string, Context>();
@@ -90,7 +93,7 @@ export class RegionBuilder {
     const entry = this.blockAt(offset, null);
     for (let block = this.queue.shift(); block !== undefined; block = this.queue.shift()) this.fill(block);
     if (entry.instructions.length === 0) return null;
-    return { entry, blocks: this.blocks, pages: this.usedPages, instructions: this.count };
+    return { entry, blocks: this.blocks, pages: this.usedPages, instructions: this.count, code: this.code };
   }
 
   private pageAt(position: number): CodePage | null {
@@ -127,6 +130,8 @@ export class RegionBuilder {
         const fields = readInstruction(this.view, scratch + (operations - 1) * 32, position, bits & 0xff);
         // What the decoder had to make two operations of is left to the interpreter.
         instruction = { ...fields, treatment: operations === 1 ? treatmentOf(fields) : 'stop' };
+        const buffer = this.cpu + VCPU_FETCH_BUFFER;
+        this.code.set(position, new Uint8Array(this.view.buffer, buffer, bits & 0xff).slice());
       }
     }
     this.decoded.set(position, instruction);

@@ -196,31 +196,25 @@ export class Translator {
 
   /** The bytes of the region's instructions, as runs. */
   private sourcesOf(region: Region): Source[] {
-    const ranges: { from: number; to: number }[] = [];
-    const seen = new Set<number>();
-    for (const block of region.blocks) {
-      for (const { position, length } of block.instructions) {
-        if (seen.has(position)) continue;
-        seen.add(position);
-        ranges.push({ from: position, to: position + length });
-      }
-    }
-    ranges.sort((a, b) => a.from - b.from);
     const sources: Source[] = [];
     const hosts = new Map(region.pages.map((page) => [page.position, page.host]));
-    for (let n = 0; n < ranges.length;) {
-      const first = ranges[n];
-      if (first === undefined) break;
-      const pageStart = Math.floor(first.from / 4096) * 4096;
-      let { to } = first;
-      for (n++; n < ranges.length; n++) {
-        const range = ranges[n];
-        if (range === undefined || range.from > to || range.from >= pageStart + 4096) break;
-        to = Math.max(to, range.to);
+    let run: number[] = [];
+    let from = 0;
+    const finish = (): void => {
+      if (run.length === 0) return;
+      const pageStart = Math.floor(from / 4096) * 4096;
+      sources.push({ host: (hosts.get(pageStart) ?? 0) + (from - pageStart), bytes: Uint8Array.from(run) });
+      run = [];
+    };
+    for (const [position, bytes] of [...region.code].sort(([a], [b]) => a - b)) {
+      // One that overlaps another (a jump into its middle) was decoded at another time: it has a run of its own.
+      if (position !== from + run.length || position % 4096 === 0) {
+        finish();
+        from = position;
       }
-      const at = (hosts.get(pageStart) ?? 0) + (first.from - pageStart);
-      sources.push({ host: at, bytes: this.bytes.slice(at, at + (to - first.from)) });
+      run.push(...bytes);
     }
+    finish();
     return sources;
   }
 

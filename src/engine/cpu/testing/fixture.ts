@@ -33,6 +33,7 @@ import {
   VCPU_FS_BASE,
   VCPU_FTW,
   VCPU_GS_BASE,
+  VCPU_ID,
   VCPU_MXCSR,
   VCPU_RIP,
   VCPU_SELECTORS,
@@ -58,9 +59,7 @@ import {
   writeU32,
 } from './machine-state.ts';
 
-const ARENA = VCPU_BLOCKS + VCPU_BLOCK_BYTES;
 const ARENA_BYTES = 0x200000;
-const FRAME_RECORDS = ARENA + ARENA_BYTES;
 const FIRST_MFN = 0x4200;
 
 const PTE_PRESENT = 1n;
@@ -105,7 +104,7 @@ export interface HostInputs {
 
 let compiled: WebAssembly.Module | undefined;
 
-function coreModule(): WebAssembly.Module {
+export function coreModule(): WebAssembly.Module {
   if (compiled === undefined) {
     const path = fileURLToPath(new URL('../../../../build/core.wasm', import.meta.url));
     let bytes: Buffer;
@@ -128,6 +127,20 @@ function unexpectedCall(name: string): () => never {
   };
 }
 
+/** Imports of an instance of the core on `memory`, for a CPU without a hypervisor. */
+export function coreImports(module: WebAssembly.Module, memory: WebAssembly.Memory, inputs: HostInputs): WebAssembly.Imports {
+  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    // A bare CPU has a clock and entropy; what a hypervisor in the same module asks for is not there.
+    if (kind === 'function') (imports[from] ??= {})[name] = unexpectedCall(`${from}.${name}`);
+  }
+  (imports['env'] ??= {})['memory'] = memory;
+  const host = (imports['host'] ??= {});
+  host['nowNs'] = (): number => inputs.nowNs;
+  host['entropy'] = (): number => inputs.entropy;
+  return imports;
+}
+
 export class CoreFixture {
   readonly memory: WebAssembly.Memory;
   readonly bytes: Uint8Array;
@@ -135,15 +148,18 @@ export class CoreFixture {
   readonly cpu = VCPU_BLOCKS;
   readonly exports: CoreExports;
   readonly inputs: HostInputs = { nowNs: 1_000_000, entropy: 0x12345678 };
+  private readonly frameRecords: number;
   private readonly framesBase: number;
   private nextFrame = 0;
   private stepped = false;
   private readonly l4: number;
 
   /** `frames`: pages of guest memory, page tables included. */
-  constructor(frames: number) {
+  constructor(frames: number, vcpus = 1) {
     const recordBytes = (frames * FRAME_BYTES + PAGE_BYTES - 1) & -PAGE_BYTES;
-    this.framesBase = FRAME_RECORDS + recordBytes;
+    const arenas = this.blockOf(vcpus);
+    this.frameRecords = arenas + vcpus * ARENA_BYTES;
+    this.framesBase = this.frameRecords + recordBytes;
     const total = this.framesBase + frames * PAGE_BYTES;
     this.memory = new WebAssembly.Memory({ initial: Math.ceil(total / 65536), maximum: MEMORY_MAXIMUM_PAGES, shared: true });
     this.bytes = new Uint8Array(this.memory.buffer);
@@ -152,17 +168,29 @@ export class CoreFixture {
       [CONTROL_FRAMES_BASE, this.framesBase],
       [CONTROL_FRAME_COUNT, frames],
       [CONTROL_FIRST_MFN, FIRST_MFN],
-      [CONTROL_FRAME_RECORDS, FRAME_RECORDS],
-      [CONTROL_VCPU_COUNT, 1],
+      [CONTROL_FRAME_RECORDS, this.frameRecords],
+      [CONTROL_VCPU_COUNT, vcpus],
       [CONTROL_ARENA_BYTES, ARENA_BYTES],
     ];
     for (const [offset, value] of control) this.setU32(CONTROL + offset, value);
     this.l4 = this.takeFrame();
 
-    const { cpu, l4 } = this;
-    this.exports = this.instantiate();
+    this.exports = new WebAssembly.Instance(coreModule(), coreImports(coreModule(), this.memory, this.inputs))
+      .exports as unknown as CoreExports;
     this.exports.attach();
-    this.exports.resetVcpu(cpu, ARENA);
+    for (let vcpu = 0; vcpu < vcpus; vcpu++) this.powerOn(vcpu, arenas + vcpu * ARENA_BYTES);
+  }
+
+  /** Start of a vCPU's block. */
+  blockOf(vcpu: number): number {
+    return VCPU_BLOCKS + vcpu * VCPU_BLOCK_BYTES;
+  }
+
+  private powerOn(vcpu: number, arena: number): void {
+    const { l4 } = this;
+    const cpu = this.blockOf(vcpu);
+    this.exports.resetVcpu(cpu, arena);
+    this.setU32(cpu + VCPU_ID, vcpu);
     this.setU64(cpu + VCPU_CR3_KERNEL, this.machineAddress(l4));
     this.setU64(cpu + VCPU_CR3_USER, this.machineAddress(l4));
     this.setU64(cpu + VCPU_CR0, CR0_INITIAL);
@@ -171,21 +199,7 @@ export class CoreFixture {
     this.setU64(cpu + VCPU_FS_BASE, FS_BASE);
     this.setU64(cpu + VCPU_GS_BASE, GS_BASE);
     SELECTORS.forEach((selector, index) => this.view.setUint16(cpu + VCPU_SELECTORS + 2 * index, selector, true));
-    this.setUserMode(true);
-  }
-
-  private instantiate(): CoreExports {
-    const module = coreModule();
-    const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
-    for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-      // A bare CPU has a clock and entropy; what a hypervisor in the same module asks for is not there.
-      if (kind === 'function') (imports[from] ??= {})[name] = unexpectedCall(`${from}.${name}`);
-    }
-    (imports['env'] ??= {})['memory'] = this.memory;
-    const host = (imports['host'] ??= {});
-    host['nowNs'] = (): number => this.inputs.nowNs;
-    host['entropy'] = (): number => this.inputs.entropy;
-    return new WebAssembly.Instance(module, imports).exports as unknown as CoreExports;
+    this.exports.setMode(cpu, 1);
   }
 
   setU32(at: number, value: number): void {
@@ -285,11 +299,12 @@ export class CoreFixture {
     this.setU32(this.cpu + VCPU_STEPPING, on ? 1 : 0);
   }
 
-  setState(state: MachineState): void {
-    const { cpu, view } = this;
+  setState(state: MachineState, cpu: number = this.cpu): void {
+    const { view } = this;
     for (let register = 0; register < 16; register++) view.setBigUint64(cpu + 8 * register, state.gpr[register] ?? 0n, true);
     this.setU64(cpu + VCPU_RIP, state.rip);
-    this.rflags = state.rflags;
+    if (cpu === this.cpu) this.rflags = state.rflags;
+    else this.exports.setRflags(cpu, BigInt(state.rflags));
     const { fx } = state;
     view.setUint16(cpu + VCPU_FCW, readU16(fx, FX_FCW), true);
     const status = readU16(fx, FX_FSW);
