@@ -9,7 +9,9 @@ import type { ExecOptions } from '../../src/ui/machine/script-api.ts';
  */
 export async function openMachine(page: Page, parameters = 'boot=memory'): Promise<Machine> {
   const mode = process.env['WEBXEN_TRANSLATOR'];
-  await page.goto(`./?${parameters}${mode === undefined || parameters.includes('hypervisor=') ? '' : `&hypervisor=translator=${mode}`}`);
+  await page.goto(
+    `./?${parameters}${mode === undefined || parameters.includes('hypervisor=') ? '' : `&hypervisor=translator=${mode}`}`,
+  );
   await page.evaluate(() => xen.ready);
   return new Machine(page);
 }
