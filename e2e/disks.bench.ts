@@ -114,6 +114,7 @@ for (const [kind, directly] of [
     const program = compiled();
     test.skip(program === undefined, 'gcc is needed for the I/O program');
     const machine = await openMachine(page, `boot=stored&machine=bench-${kind}&storage=${kind}`);
+    await machine.run('pvcreate /dev/sda10 && vgcreate vg /dev/sda10');
     await machine.run('lvcreate -L 10000M -n big vg');
     await machine.write('/root/initrd', ramdiskWith(program ?? ''));
     await machine.configure('bench', { kernel: '/boot/vmlinuz-cloud', ramdisk: '/root/initrd' });

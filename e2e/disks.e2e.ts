@@ -15,6 +15,7 @@ async function inGuest(machine: Machine, name: string, command: string): Promise
 
 test('what a guest has synced is there after a reload, and a clone goes its own way', async ({ page }) => {
   let machine = await openMachine(page, 'boot=stored');
+  await machine.run('pvcreate /dev/sda10 && vgcreate vg /dev/sda10');
   await machine.run('lvcreate -L 64M -n root vg');
   await machine.configure('keeper');
   await machine.run(`echo 'disk = [ "phy:vg/root,xvda,w" ]' >> /etc/xen/keeper`);
@@ -33,7 +34,7 @@ test('what a guest has synced is there after a reload, and a clone goes its own 
   // No unmounting, no shutdown: the tab goes away under the guest.
   await page.reload();
   machine = await openMachine(page, 'boot=stored');
-  expect(await machine.run('lvs')).toMatch(/root +vg +-wi-a- +64\.00 MB/);
+  expect(await machine.run('lvs')).toMatch(/root +vg +-wi-a- +64\.00M/);
   await machine.run('lvcreate -s -n copy /dev/vg/root');
   await start(machine, 'keeper');
   expect(

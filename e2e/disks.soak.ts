@@ -40,7 +40,8 @@ function kill(profile: string): void {
 
 async function start(context: BrowserContext): Promise<Machine> {
   const machine = await openMachine(context.pages()[0] ?? (await context.newPage()), 'boot=stored');
-  if (!(await machine.run('lvs')).includes('soak')) await machine.run('lvcreate -L 64M -n soak vg');
+  if (!(await machine.run('lvs')).includes('soak'))
+    await machine.run('pvcreate /dev/sda10 && vgcreate vg /dev/sda10 && lvcreate -L 64M -n soak vg');
   await machine.configure('soak');
   await machine.run(`echo 'disk = [ "phy:vg/soak,xvda,w" ]' >> /etc/xen/soak`);
   await machine.run('xm create soak');

@@ -6,6 +6,7 @@ test('disks in private files outlive a reload, and belong to one tab at a time',
   const address = 'boot=stored&machine=opfs-lab&storage=opfs';
   let machine = await openMachine(page, address);
   expect(await machine.run('storage')).toMatch(/disks_in +: private files/);
+  await machine.run('pvcreate /dev/sda10 && vgcreate vg /dev/sda10');
   await machine.run('lvcreate -L 8M -n kept vg');
   await machine.run('storage when-full error');
   await page.reload();

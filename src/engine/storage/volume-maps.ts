@@ -64,6 +64,20 @@ export class VolumeMaps {
     return chunks;
   }
 
+  /** Places at which two maps name different chunks. */
+  differing(pages: readonly number[], others: readonly number[]): number {
+    let differing = 0;
+    for (let slot = 0; slot < Math.max(pages.length, others.length); slot += 1) {
+      const [number, other] = [pages[slot] ?? 0, others[slot] ?? 0];
+      if (number === other) continue;
+      const [page, otherPage] = [this.pages.get(number)?.page, this.pages.get(other)?.page];
+      for (let entry = 0; entry < PAGE_ENTRIES; entry += 1) {
+        if ((page?.chunks[entry] ?? 0) !== (otherPage?.chunks[entry] ?? 0)) differing += 1;
+      }
+    }
+    return differing;
+  }
+
   sharedChunks(): number {
     const shared = new Set<number>();
     for (const [number, users] of this.chunkUsers) if (users > 1) shared.add(number);

@@ -78,6 +78,7 @@ export class VolumePool {
   private readonly loader: ChunkLoader;
   private readonly dirtyLimit: number;
   private readonly host: VolumeHost;
+  private readonly commitListeners = new Set<(volumes: readonly Volume[]) => void>();
   private foreign = new Map<string, Uint8Array>();
   whenFull: WhenFull = 'error';
   /** Commits that wait for room. */
@@ -162,6 +163,16 @@ export class VolumePool {
     for (const [index, given] of volume.uncommitted())
       chunks += Number(given) - Number(this.maps.entry(pages, index, volume.name).number !== 0);
     return chunks * CHUNK_BYTES;
+  }
+
+  /** Chunks in which two volumes differ as they are stored now. */
+  differingChunks(one: Volume, other: Volume): number {
+    return this.maps.differing(this.entry(one).pages, this.entry(other).pages);
+  }
+
+  /** Called after each commit with the volumes whose contents were part of it. */
+  onCommitted(listener: (volumes: readonly Volume[]) => void): void {
+    this.commitListeners.add(listener);
   }
 
   /** A new volume of zeros. EEXIST, EINVAL, ENOSPC. */
@@ -435,6 +446,7 @@ export class VolumePool {
       volume.thaw(true);
       if (sizeBytes !== undefined) volume.resized(sizeBytes);
     }
+    if (kept.length > 0) for (const listener of this.commitListeners) listener(kept.map(({ volume }) => volume));
   }
 
   private forget({ volume }: Entry): void {

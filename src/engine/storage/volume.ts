@@ -42,6 +42,7 @@ export class Volume implements DiskImage {
   /** Being committed; may still be read, not changed. */
   private frozen: DirtyChunks = new Map();
   private lastRead = -1;
+  private invalid: string | undefined;
 
   constructor(
     private readonly host: VolumeHost,
@@ -56,6 +57,11 @@ export class Volume implements DiskImage {
 
   get sectors(): number {
     return this.size / SECTOR_BYTES;
+  }
+
+  /** From now on every access is an error that says why. */
+  invalidate(reason: string): void {
+    this.invalid = reason;
   }
 
   /** Something has been written that is not durable yet. */
@@ -246,6 +252,7 @@ export class Volume implements DiskImage {
   }
 
   private checkRange(sector: number, bytes: number): void {
+    if (this.invalid !== undefined) throw new StorageError('EIO', this.invalid);
     if (!Number.isSafeInteger(sector) || sector < 0 || bytes % SECTOR_BYTES !== 0 || sector * SECTOR_BYTES + bytes > this.size) {
       throw new RangeError(`${bytes} bytes at sector ${sector} are not within the ${this.sectors} sectors of volume ${this.name}`);
     }

@@ -58,7 +58,7 @@ vcpus = 1
 # Network interfaces. Not available yet: this machine has no network back end.
 #vif = [ 'mac=00:16:3e:00:00:11, bridge=xenbr0' ]
 
-# Disks: what, as which device in the guest, r or w. "lvcreate -L 256M -n lvm1 vg" makes a volume.
+# Disks: what, as which device in the guest, r or w. "pvcreate /dev/sda10; vgcreate vg /dev/sda10; lvcreate -L 256M -n lvm1 vg" makes a volume.
 #disk = [ 'phy:vg/lvm1,sda1,w', 'file:/root/disk.img,sda2,r' ]
 
 # Where the guest finds its root file system; without it this ramdisk stays the root.

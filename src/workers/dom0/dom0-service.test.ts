@@ -127,18 +127,21 @@ describe('volumes', () => {
       const { stdout, stderr } = await exec(command);
       return stdout + stderr;
     };
+    expect(await answer('lvcreate -L4096M -n myvmdisk1 vg')).toBe('  Volume group "vg" not found\n');
+    expect(await answer('pvcreate /dev/sda10')).toBe('  Physical volume "/dev/sda10" successfully created\n');
+    expect(await answer('vgcreate vg /dev/sda10')).toBe('  Volume group "vg" successfully created\n');
     expect(await answer('lvcreate -L4096M -n myvmdisk1 vg')).toBe('  Logical volume "myvmdisk1" created\n');
     expect(await answer('lvcreate -s -L1024M -n myclonedisk1 /dev/vg/myvmdisk1')).toBe('  Logical volume "myclonedisk1" created\n');
     expect(await answer('lvextend +100M /dev/vg/myclonedisk1')).toBe(
-      '  Extending logical volume myclonedisk1 to 4.10 GB\n  Logical volume myclonedisk1 successfully resized\n',
+      '  Extending logical volume myclonedisk1 to 1.10 GB\n  Logical volume myclonedisk1 successfully resized\n',
     );
-    expect(await answer('lvcreate -L1M -n myvmdisk1 vg')).toContain('there is a volume vg/myvmdisk1 already');
-    expect(await answer('lvextend -L 1M vg/myvmdisk1')).toContain('is not larger');
-    expect(await answer('lvremove vg/nope')).toContain('give -f');
+    expect(await answer('lvcreate -L1M -n myvmdisk1 vg')).toContain('"myvmdisk1" already exists in volume group "vg"');
+    expect(await answer('lvextend -L 1M vg/myvmdisk1')).toContain('(1 extents) not larger than existing size (1024 extents)');
+    expect(await answer('lvremove vg/nope')).toContain('Failed to find logical volume "vg/nope"');
     await boot();
     expect((await exec('lvs')).stdout.split('\n').slice(1, 3)).toEqual([
-      '  myclonedisk1     vg               -wi-a-  4.10 GB    0.00 KB',
-      '  myvmdisk1        vg               -wi-a-  4.00 GB    0.00 KB',
+      expect.stringMatching(/^ {2}myclonedisk1 vg swi-a- 1\.10G myvmdisk1 0\.00 /),
+      expect.stringMatching(/^ {2}myvmdisk1 {4}vg owi-a- 4\.00G /),
     ]);
     expect(await answer('lvremove -f vg/myvmdisk1 /dev/vg/myclonedisk1')).toContain('"myclonedisk1" successfully removed');
     expect(await answer('lvs')).toBe('');
@@ -263,7 +266,7 @@ describe('guests', { timeout: 60_000 }, () => {
     ],
     [
       'a disk',
-      'kernel = "/boot/vmlinuz-cloud"\ndisk = [ "phy:sda1,sda1,w" ]',
+      'kernel = "/boot/vmlinuz-cloud"\ndisk = [ "phy:sdz1,sda1,w" ]',
       /^Error: Device 2049 \(vbd\) could not be connected/,
     ],
     ['a binary file', '\0\x01', /^Error: bad is no configuration file: it holds binary data\.\n$/],

@@ -9,6 +9,7 @@ import { recordsOfEarlierStore } from '../../engine/storage/native/earlier-store
 import { NativeFileSystem, type StorageRoom } from '../../engine/storage/native/native-file-system.ts';
 import { VolumePool } from '../../engine/storage/volume-pool.ts';
 import type { Command } from '../../engine/toolstack/command.ts';
+import { HardDisks } from '../../engine/toolstack/devices/hard-disks.ts';
 import { volumeTools } from '../../engine/toolstack/devices/volume-tools.ts';
 import type { ScriptEvaluator } from '../../engine/toolstack/configuration/script.ts';
 import type { Clock } from '../../engine/toolstack/services.ts';
@@ -123,6 +124,7 @@ export class Dom0System {
     const random = (bytes: Uint8Array): void => platform.random(bytes);
     const disks = new MachineDisks({
       pool,
+      hardDisks: await HardDisks.open(pool),
       files,
       loopDevices: await loopDevicesWanted(files),
       clock,
@@ -151,7 +153,13 @@ export class Dom0System {
       xmCommand(services, 'xl'),
       ...xenstoreTools(tools, clock),
       storageProgram({ pool, storage, estimate: () => platform.estimate() }),
-      ...volumeTools(pool, (volume) => disks.sources.isAttached(volume)),
+      ...volumeTools({
+        groups: disks.groups,
+        disks: disks.hardDisks,
+        isAttached: (volume) => disks.sources.isAttached(volume),
+        isInUse: (device) => disks.sources.isInUse(device),
+        random: (bytes) => machine.entropy.bytes(bytes),
+      }),
       listFiles(files, clock),
       ...filePrograms({ files, clock, sources: disks.sources, random }),
       pager(files, 'more'),

@@ -8,6 +8,8 @@ import type { FileSystem } from '../../engine/storage/file-system.ts';
 import type { VolumePool } from '../../engine/storage/volume-pool.ts';
 import { BlockSources } from '../../engine/toolstack/devices/block-sources.ts';
 import { LoopDevices } from '../../engine/toolstack/devices/loop-devices.ts';
+import type { HardDisks } from '../../engine/toolstack/devices/hard-disks.ts';
+import { VolumeGroups } from '../../engine/toolstack/devices/lvm/volume-groups.ts';
 import type { Clock } from '../../engine/toolstack/services.ts';
 import { messageOf } from '../../engine/toolstack/xend-error.ts';
 import type { StoreClient } from '../../engine/xenstore/client.ts';
@@ -18,6 +20,7 @@ const WRITE_BEHIND_MS = 5000;
 
 export interface MachineDisksOptions {
   readonly pool: VolumePool;
+  readonly hardDisks: HardDisks;
   readonly files: FileSystem;
   /** How many loop devices there are; the usual number when absent. */
   readonly loopDevices?: number | undefined;
@@ -36,11 +39,16 @@ export class MachineDisks {
 
   readonly sources: BlockSources;
   readonly backend: BlockBackend;
+  readonly groups: VolumeGroups;
+  readonly hardDisks: HardDisks;
 
   constructor(private readonly options: MachineDisksOptions) {
     const { files, log, pool, store } = options;
     restoreWhenFull(pool);
+    this.hardDisks = options.hardDisks;
+    this.groups = VolumeGroups.open(pool, log);
     this.sources = new BlockSources(pool, files, new LoopDevices(files, options.loopDevices));
+    this.sources.addDisks(this.hardDisks);
     this.backend = new BlockBackend({
       store,
       log,

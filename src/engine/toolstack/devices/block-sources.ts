@@ -13,6 +13,7 @@ import type { VolumePool } from '../../storage/volume-pool.ts';
 import { isInternalName } from '../../storage/volume-record.ts';
 import type { DiskImage } from '../../storage/disk-image.ts';
 import { XendError } from '../xend-error.ts';
+import type { HardDisks } from './hard-disks.ts';
 import { LOOP_MAJOR, type LoopDevices } from './loop-devices.ts';
 
 /** Major number of the device mapper, under which volumes appear. */
@@ -33,13 +34,26 @@ export class BlockSources {
     readonly loops: LoopDevices,
   ) {}
 
+  private disks: HardDisks | undefined;
+
+  /** Partitions and whole disks can be named from now on. */
+  addDisks(disks: HardDisks): void {
+    this.disks = disks;
+  }
+
+  /** Whether a domain has the device, "/dev/sda10", or domain 0 has mounted it. */
+  isInUse(device: string): boolean {
+    return this.uses.has(device);
+  }
+
   /** Whether a domain has the volume, or domain 0 has mounted it. */
   isAttached(volume: Volume): boolean {
     return this.uses.has(`/dev/${volume.name}`);
   }
 
-  /** Volumes as devices of domain 0. */
+  /** Disks, partitions and volumes as devices of domain 0. */
   *entries(): Iterable<BlockDeviceEntry> {
+    yield* this.disks?.entries() ?? [];
     for (const [minor, name] of this.pool.names().entries())
       yield { name, device: { major: VOLUME_MAJOR, minor }, image: this.pool.volume(name) };
   }
@@ -68,6 +82,20 @@ export class BlockSources {
   private openVolume(params: string, mode: string): OpenedDisk {
     const name = params.replace(/^\/dev\/(mapper\/)?/, '');
     const device = `/dev/${name}`;
+    const disk = this.disks?.find(name);
+    if (disk !== undefined) {
+      const release = this.use(device, mode, `Device ${device} is mounted`);
+      const { image } = disk;
+      const { major, minor } = disk.device;
+      return {
+        image: mode === 'r' ? readOnlyView(image, name) : image,
+        nodes: { 'physical-device': `${major.toString(16)}:${minor.toString(16)}` },
+        close: async () => {
+          release();
+          await image.flush();
+        },
+      };
+    }
     const volume = isInternalName(name) ? undefined : this.pool.volume(name);
     if (volume === undefined) throw new XendError('Backend device not found.');
     if (mode !== 'r' && volume.readOnly)
@@ -75,7 +103,7 @@ export class BlockSources {
     const release = this.use(device, mode, `Device ${device} is mounted`);
     const minor = this.pool.names().indexOf(name);
     return {
-      image: mode === 'r' ? readOnlyView(volume) : volume,
+      image: mode === 'r' ? readOnlyView(volume, name) : volume,
       nodes: { 'physical-device': `${VOLUME_MAJOR.toString(16)}:${minor.toString(16)}` },
       close: async () => {
         release();
@@ -146,8 +174,8 @@ export class BlockSources {
   }
 }
 
-/** A volume that this user may not write. */
-function readOnlyView(volume: Volume): DiskImage {
+/** A disk that this user may not write. */
+function readOnlyView(volume: DiskImage, name: string): DiskImage {
   return {
     get sectors() {
       return volume.sectors;
@@ -156,7 +184,8 @@ function readOnlyView(volume: Volume): DiskImage {
     sectorBytes: volume.sectorBytes,
     discardGranularity: 0,
     read: (sector, into) => volume.read(sector, into),
-    write: () => Promise.reject(new XendError(`Volume ${volume.name} is attached read-only.`)),
+    readNow: (sector, pieces) => volume.readNow?.(sector, pieces) ?? false,
+    write: () => Promise.reject(new XendError(`${name} is attached read-only.`)),
     flush: () => volume.flush(),
     discard: () => Promise.resolve(),
     onResize: (listener) => volume.onResize(listener),

@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { CancellationSource } from '../services.ts';
 import { ToolstackFixture } from '../testing/toolstack-fixture.ts';
 import { blockSpecification } from './block-specification.ts';
+import { HardDisks } from './hard-disks.ts';
+import { VolumeGroups } from './lvm/volume-groups.ts';
 import { volumeTools } from './volume-tools.ts';
 import { virtualDeviceNumber } from './virtual-device.ts';
 
@@ -117,7 +119,13 @@ describe('disks of a domain', () => {
   });
 
   it('keep their volumes from being removed or cut', async () => {
-    const tools = volumeTools(stack.pool, (volume) => stack.sources.isAttached(volume));
+    const tools = volumeTools({
+      groups: VolumeGroups.open(stack.pool),
+      disks: await HardDisks.open(stack.pool),
+      isAttached: (volume) => stack.sources.isAttached(volume),
+      isInUse: (device) => stack.sources.isInUse(device),
+      random: (bytes) => new Uint8Array(bytes),
+    });
     const run = async (words: string): Promise<[number, string]> => {
       let text = '';
       const [name, ...rest] = words.split(' ');
@@ -140,13 +148,13 @@ describe('disks of a domain', () => {
     const used = '  Logical volume vg/root is used by a domain\n';
     expect(await run('lvextend -L 12M vg/root')).toEqual([0, expect.stringContaining('resized')]);
     expect(stack.store.read('/local/domain/0/backend/vbd/1/51712/sectors')).toBe('24576');
-    expect(await run('lvremove -f vg/root')).toEqual([5, used]);
+    expect(await run('lvremove -f vg/root')).toEqual([5, '  Can\'t remove open logical volume "root"\n']);
     expect(await run('lvreduce -f -L 8M vg/root')).toEqual([5, used]);
     await stack.xm('destroy vm');
-    expect(await run('lvreduce -L 8M vg/root')).toEqual([5, expect.stringContaining('give -f')]);
+    expect(await run('lvreduce -L 8M vg/root')).toEqual([5, expect.stringContaining('Logical volume root NOT reduced')]);
     expect(await run('lvreduce -f -L 8M vg/root')).toEqual([0, expect.stringContaining('Reducing logical volume root to 8.00 MB')]);
     expect(await run('lvremove -f vg/root')).toEqual([0, expect.stringContaining('successfully removed')]);
-    expect(await run('lvcreate -L nothing -n a vg')).toEqual([5, '  Invalid size: nothing\n']);
+    expect(await run('lvcreate -L nothing -n a vg')).toEqual([5, '  Volume group "vg" not found\n']);
     expect(await run('lvcreate -L 1')).toEqual([3, expect.stringContaining('Usage')]);
   });
 
