@@ -32,6 +32,8 @@ import {
   VCPU_INSTRUCTIONS,
   VCPU_INSTRUCTIONS_HANDLED,
   VCPU_INSTRUCTIONS_TRANSLATED,
+  VCPU_REGION_ENTRIES,
+  VCPU_REGION_REDOS,
   VCPU_TLB_MISSES,
 } from '../src/engine/cpu/layout.ts';
 
@@ -39,6 +41,8 @@ const COUNTERS = [
   ['instructions', VCPU_INSTRUCTIONS],
   ['translated', VCPU_INSTRUCTIONS_TRANSLATED],
   ['of these by handlers', VCPU_INSTRUCTIONS_HANDLED],
+  ['region entries', VCPU_REGION_ENTRIES],
+  ['given back by regions', VCPU_REGION_REDOS],
   ['TLB misses', VCPU_TLB_MISSES],
   ['blocks decoded', VCPU_BLOCKS_DECODED],
   ['block look-ups', VCPU_BLOCK_LOOKUPS],

@@ -14,6 +14,7 @@ import {
   BANK_LOW_CODE,
   BANK_LOW_FILLED,
   BANK_ROOT,
+  CODE_TLB_ADDEND,
   CODE_TLB_ENTRY_BYTES,
   CONTROL,
   CONTROL_TABLE_LOG_HEAD,
@@ -41,7 +42,6 @@ import { frameRecordOf } from './frames';
 export const INVALID_TAG: u64 = 0xffffffffffffffff;
 const SETS = <usize>TLB_ENTRIES;
 const SEVERAL: u64 = 0xffffffffffffffff;
-const CODE_ADDEND: usize = 8;
 
 // @ts-ignore: decorator
 @inline
@@ -66,7 +66,7 @@ export function codeTlbEntry(cpu: usize, va: u64): usize {
 @inline
 export function cachedCode(cpu: usize, va: u64): usize {
   const entry = codeTlbEntry(cpu, va);
-  return load<u64>(entry) == (va & ~(<u64>(PAGE_BYTES - 1))) ? <usize>load<u32>(entry, CODE_ADDEND) + <usize>va : 0;
+  return load<u64>(entry) == (va & ~(<u64>(PAGE_BYTES - 1))) ? <usize>load<u32>(entry, CODE_TLB_ADDEND) + <usize>va : 0;
 }
 
 function bankOf(cpu: usize, n: u32): usize {
@@ -117,7 +117,7 @@ export function fillCode(cpu: usize, page: u64, host: usize): void {
   const index = indexOf(page);
   const entry = bank + BANK_CODE + index * CODE_TLB_ENTRY_BYTES;
   store<u64>(entry, page);
-  store<u32>(entry, <u32>host - <u32>page, CODE_ADDEND);
+  store<u32>(entry, <u32>host - <u32>page, CODE_TLB_ADDEND);
   setBit(bank + BANK_CODE_FILLED, index);
   if (<i64>page >= 0) store<u32>(bank, 1, BANK_LOW_CODE);
 }
@@ -200,7 +200,7 @@ export function forgetTranslation(cpu: usize, slot: usize, host: u32): void {
       const entry = bank + index * TLB_ENTRY_BYTES;
       if (load<u32>(entry, TLB_ADDEND) + load<u32>(entry, TLB_READ) == host) dropData(entry);
       const code = bank + BANK_CODE + index * CODE_TLB_ENTRY_BYTES;
-      if (load<u32>(code, CODE_ADDEND) + load<u32>(code) == host) store<u64>(code, INVALID_TAG);
+      if (load<u32>(code, CODE_TLB_ADDEND) + load<u32>(code) == host) store<u64>(code, INVALID_TAG);
     }
   }
 }

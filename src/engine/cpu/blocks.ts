@@ -66,7 +66,7 @@ function frameBucket(cpu: usize, frame: u32): usize {
 
 // @ts-ignore: decorator
 @inline
-function jumpEntry(cpu: usize, host: u32): usize {
+export function jumpEntry(cpu: usize, host: u32): usize {
   return cpu + VCPU_JUMPS + <usize>((host ^ (host >> 12)) & (JUMP_ENTRIES - 1)) * JUMP_ENTRY_BYTES;
 }
 

@@ -41,6 +41,9 @@ import {
   RETRY,
   TLB_ADDEND,
   TLB_WRITE,
+  TRANSITION_ENTRIES,
+  TRANSITION_ENTRY_BYTES,
+  TRANSITION_PERIOD,
   TRAP,
   VCPU_BUDGET,
   VCPU_CC_A,
@@ -60,22 +63,26 @@ import {
   VCPU_RAX,
   VCPU_RBP,
   VCPU_RDX,
+  VCPU_REGION_ENTRIES,
+  VCPU_REGION_REDOS,
   VCPU_REQUEST,
   VCPU_RIP,
   VCPU_RSP,
   VCPU_STEPPING,
+  VCPU_TRANSITIONS,
+  VCPU_TRANSITIONS_SAMPLED,
   VCPU_ZERO,
   VECTOR_DB,
   VECTOR_GP,
   VECTOR_SS,
 } from './layout';
 import { effectiveAddress, effectiveOffset } from './address';
-import { findOperation, operationAt } from './blocks';
+import { findOperation, jumpEntry, operationAt } from './blocks';
 import { servePostedDrops } from './code-marks';
 import { CF, OF, condition, getCarry, getFlags, setCc, setFlags, setLogic } from './flags';
 import { raise, settleFault } from './fault';
 import { deliverException, pollEvents } from './host';
-import { tlbEntry } from './banks';
+import { cachedCode, tlbEntry } from './banks';
 import { beginStore, endStore, readable } from './memory';
 import { enterGuest, leaveGuest, serveFlush, stayOutside } from './rendezvous';
 import { isCanonical } from './tlb';
@@ -305,6 +312,37 @@ function deliverHere(cpu: usize): bool {
   return status != EXIT;
 }
 
+/** Runs the region that `op` enters and those that control goes on to directly; the status of the last one. */
+function runRegions(cpu: usize, op: usize): i32 {
+  let entries = load<u64>(cpu, VCPU_REGION_ENTRIES);
+  let status: i32;
+  while (true) {
+    entries++;
+    status = call_indirect<i32>(load<u32>(op, OP_LINK), cpu, op);
+    if (status != JUMP) break;
+    const rip = load<u64>(cpu, VCPU_RIP);
+    if (((<u32>entries) & (TRANSITION_PERIOD - 1)) == 0) sampleTransition(cpu, load<u32>(op, OP_LINK), rip);
+    const host = <u32>cachedCode(cpu, rip);
+    const jump = load<u64>(jumpEntry(cpu, host));
+    if (host == 0 || <u32>jump != host) break;
+    op = <usize>(jump >> 32);
+    if (load<u16>(op) != hot.HOT_REGION) break;
+    if (load<i32>(cpu, VCPU_BUDGET) <= 0 || atomic.load<u32>(cpu, VCPU_REQUEST) != 0 || load<u32>(cpu, VCPU_STEPPING) != 0) break;
+    store<u64>(cpu, rip & PAGE_MASK, VCPU_PAGE);
+  }
+  store<u64>(cpu, entries, VCPU_REGION_ENTRIES);
+  return status;
+}
+
+/** Notes for the translator where a region was left to; on purpose only now and then. */
+function sampleTransition(cpu: usize, tableIndex: u32, rip: u64): void {
+  const count = load<u32>(cpu, VCPU_TRANSITIONS_SAMPLED);
+  const at = cpu + VCPU_TRANSITIONS + <usize>(count & (TRANSITION_ENTRIES - 1)) * TRANSITION_ENTRY_BYTES;
+  store<u32>(at, tableIndex);
+  store<u64>(at, rip, 8);
+  store<u32>(cpu, count + 1, VCPU_TRANSITIONS_SAMPLED);
+}
+
 /**
  * Runs the vCPU from VCPU_RIP for about `budget` instructions. Returns the reason, EXIT_*; the architectural state is exact.
  */
@@ -365,7 +403,7 @@ export function run(cpu: usize, budget: i32): i32 {
         case hot.HOT_REGION: {
           // A translated region, always the first operation of its block: it counts what it retires and leaves RIP exact.
           store<i32>(cpu, remaining, VCPU_BUDGET);
-          status = call_indirect<i32>(load<u32>(op, OP_LINK), cpu, op);
+          status = runRegions(cpu, op);
           const left = load<i32>(cpu, VCPU_BUDGET);
           store<u64>(cpu, load<u64>(cpu, VCPU_INSTRUCTIONS_TRANSLATED) + <u64>(remaining - left), VCPU_INSTRUCTIONS_TRANSLATED);
           // The count below takes one for an operation that ended a run.
@@ -435,6 +473,7 @@ export function run(cpu: usize, budget: i32): i32 {
     if (status == JUMP) continue;
     if (status == EXIT) break;
     if (status == REDO) {
+      store<u64>(cpu, load<u64>(cpu, VCPU_REGION_REDOS) + 1, VCPU_REGION_REDOS);
       remaining--;
       store<u64>(cpu, load<u64>(cpu, VCPU_INSTRUCTIONS) + 1, VCPU_INSTRUCTIONS);
       const redone = stepInstruction(cpu);

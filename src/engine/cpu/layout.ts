@@ -198,6 +198,8 @@ export const VCPU_USER_BANK = 0x220;
 export const VCPU_BANK_CLOCK = 0x224;
 /** u32: position in the log of table changes up to which this vCPU's banks are right (cpu/table-log.ts). */
 export const VCPU_TABLE_LOG_SEEN = 0x228;
+/** u32: transitions between regions sampled so far. */
+export const VCPU_TRANSITIONS_SAMPLED = 0x4a8;
 /** u32: kind of the slow store pending, one of the three below. */
 export const VCPU_STORE_KIND = 0x234;
 /** Written in place, in a frame with marks. */
@@ -234,6 +236,9 @@ export const VCPU_FLUSHES = 0x2c0;
 export const VCPU_BLOCK_LOOKUPS = 0x2c8;
 /** Instructions of regions that were executed by their row's handler; they count as translated too. */
 export const VCPU_INSTRUCTIONS_HANDLED = 0x2f8;
+/** Times the run loop entered a region, and times one gave an instruction back to the interpreter (REDO). */
+export const VCPU_REGION_ENTRIES = 0x2d0;
+export const VCPU_REGION_REDOS = 0x2d8;
 
 // 0x300: vector and x87 state.
 /** XMM0..15, 16 bytes each. */
@@ -287,8 +292,14 @@ export const FRAME_HASH_ENTRIES = 16384;
 export const VCPU_REGION_HASH = 0x42000;
 export const VCPU_REGION_FRAMES = 0x46000;
 export const REGION_HASH_ENTRIES = 4096;
+/** Sampled transitions between regions: ring of u32 function-table index left, u32 unused, u64 RIP gone to. */
+export const VCPU_TRANSITIONS = 0x4a000;
+export const TRANSITION_ENTRIES = 64;
+export const TRANSITION_ENTRY_BYTES = 16;
+/** One of so many entries of regions is sampled. */
+export const TRANSITION_PERIOD = 256;
 /** Records of regions, and the operations that regions hand to handlers (cpu/regions.ts). */
-export const VCPU_REGION_ARENA = 0x4a000;
+export const VCPU_REGION_ARENA = 0x4a400;
 export const VCPU_REGION_ARENA_END = 0x100000;
 /** Banks of translations: that of kernel mode, then those of user mode, each for one root table (cpu/tlb.ts). */
 export const VCPU_BANKS = 0x100000;
@@ -307,6 +318,7 @@ export const TLB_SLOW_WRITE = 1;
 /** Code TLB of a bank: u64 tag as above, u32 addend, u32 unused; as many entries. */
 export const BANK_CODE = 0x8000;
 export const CODE_TLB_ENTRY_BYTES = 16;
+export const CODE_TLB_ADDEND = 8;
 /** u64[16] each: entries of the TLB and of the code TLB that have been filled; entries of the TLB filled for the lower half. */
 export const BANK_FILLED = 0xc000;
 export const BANK_CODE_FILLED = 0xc080;
@@ -316,12 +328,14 @@ export const BANK_ROOT = 0xc180;
 export const BANK_CHOSEN = 0xc188;
 export const BANK_LOW_CODE = 0xc18c;
 
-// A region: u32 next in its hash bucket, u32 host address of the entry, u32 function-table index (0 = dead), u32 frame index.
+// A region: u32 next in its hash bucket, u32 host address of the entry, u32 function-table index (0 = dead), with the
+// number of the entry in bits 24-31, u32 frame index.
 export const REGION_NEXT = 0;
 export const REGION_KEY = 4;
 export const REGION_TABLE_INDEX = 8;
 export const REGION_FRAME = 12;
 export const REGION_RECORD_BYTES = 16;
+export const REGION_ENTRY_SHIFT = 24;
 // A frame it was made from: u32 next in its bucket, u32 frame index, u32 record.
 export const REGION_NODE_NEXT = 0;
 export const REGION_NODE_FRAME = 4;

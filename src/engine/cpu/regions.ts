@@ -9,12 +9,14 @@ import {
   FAULT,
   JUMP,
   NEXT,
+  OP_AUX,
   OP_HANDLER,
   OP_LENGTH,
   OP_LINK,
   OP_OFFSET,
   PAGE_BYTES,
   REDO,
+  REGION_ENTRY_SHIFT,
   REGION_FRAME,
   REGION_HASH_ENTRIES,
   REGION_KEY,
@@ -83,7 +85,10 @@ export function allocateRegionBytes(cpu: usize, bytes: u32): usize {
   return cpu + at;
 }
 
-/** Makes the function at `tableIndex` the region entered at `host`; its record, or 0 = the arena is full. */
+/**
+ * Makes the function at `tableIndex` (bits 0-23; 24-31: which of its entries) the region entered at `host`; its record, or 0 = the
+ * arena is full.
+ */
 export function addRegion(cpu: usize, host: u32, tableIndex: u32): usize {
   const record = allocateRegionBytes(cpu, REGION_RECORD_BYTES);
   if (!record) return 0;
@@ -120,8 +125,10 @@ function findRegion(cpu: usize, host: u32): usize {
 }
 
 function enterByRegion(first: usize, record: usize): void {
+  const entry = load<u32>(record, REGION_TABLE_INDEX);
   store<u16>(first, HOT_REGION, OP_HANDLER);
-  store<u32>(first, load<u32>(record, REGION_TABLE_INDEX), OP_LINK);
+  store<u32>(first, entry & ((1 << REGION_ENTRY_SHIFT) - 1), OP_LINK);
+  store<u8>(first, <u8>(entry >> REGION_ENTRY_SHIFT), OP_AUX);
 }
 
 /** To be called for a block just decoded at `host`: enters by a region if there is one. */

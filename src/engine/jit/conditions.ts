@@ -301,7 +301,7 @@ export function pushCarry(e: Emitter): void {
   if (e.state === DYNAMIC) {
     // In loops that count with INC and DEC the carry is mostly kept as it is.
     w.get(local.kind);
-    w.i32(~1);
+    w.i32(KIND_MASK & ~1);
     w.emit(op.i32And);
     w.i32(CC_INC);
     w.emit(op.i32Eq);

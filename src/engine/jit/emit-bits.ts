@@ -12,10 +12,10 @@ function keepZero(e: Emitter): void {
   const { w, state } = e;
   const kind = state & KIND_MASK;
   if (!(state & (SPECIAL | ROTATED)) && kind !== CC_EXPLICIT) {
-    e.convertFlags(DYNAMIC);
+    e.settleFlags();
     return;
   }
-  e.convertFlags(DYNAMIC);
+  e.settleFlags();
   // Of explicit flags, ZF inverted.
   w.get(local.ccR);
   w.i64(6);

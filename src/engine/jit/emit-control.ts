@@ -15,7 +15,7 @@ function refuseNonCanonical(e: Emitter, i: Instruction, from: number): void {
   w.emit(op.i64ShrS);
   w.get(from);
   w.emit(op.i64Ne);
-  w.if();
+  w.ifUnlikely();
   e.exit(i.position, REDO);
   w.end();
 }
@@ -30,15 +30,13 @@ export function emitCall(e: Emitter, i: Instruction): void {
   pushReturnAddress(e, i);
 }
 
-/** jmp and call through a register or memory: leaves the region. `retired` counts the instruction in the exit. */
+/** jmp and call through a register or memory, up to RIP in its local. */
 export function emitIndirect(e: Emitter, i: Instruction): void {
   e.copy(rmValue(e, i, local.t2, 8), local.t2);
   refuseNonCanonical(e, i, local.t2);
   if (i.handler === 'callIndirect') pushReturnAddress(e, i);
   e.w.get(local.t2);
   e.w.set(local.rip);
-  e.retired++;
-  e.exitToRip();
 }
 
 /** Pops the return address into t0 and moves RSP. `expected`: the only address to go on at, else REDO. */
@@ -50,7 +48,7 @@ export function emitReturn(e: Emitter, i: Instruction, expected: number | null):
     w.get(local.t0);
     e.pushPosition(expected);
     w.emit(op.i64Ne);
-    w.if();
+    w.ifUnlikely();
     e.exit(i.position, REDO);
     w.end();
   }

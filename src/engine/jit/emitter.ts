@@ -68,9 +68,11 @@ export const local = {
   entry: 36,
   rotateBits: 37,
   epoch: 38,
+  /** Number of the target to go to. */
+  target: 39,
 } as const;
 const I64_LOCALS = 29;
-const I32_LOCALS = 8;
+const I32_LOCALS = 9;
 
 export const LOCAL_DECLARATIONS: readonly (readonly [count: number, type: number])[] = [
   [I64_LOCALS, I64],
@@ -94,6 +96,8 @@ const EXIT_STATUS_LOCAL = 1 << 29;
 const EXIT_RIP_LOCAL = 1 << 30;
 /** Of SPECIAL states only DYNAMIC has this bit; of the others it is part of the kind. */
 const DYNAMIC_BIT = DYNAMIC & ~SPECIAL;
+/** What the kind in its local consists of. */
+const KIND_BITS = KIND_MASK | NARROW | RESULT_IS_DIFFERENCE | RESULT_IS_SUM;
 
 const TLB_INDEX_SHIFT = 7; // page number times the size of an entry: >> 12 << 5
 const TLB_INDEX_MASK = 1023 << 5;
@@ -284,17 +288,23 @@ export class Emitter {
     }
   }
 
-  /** Pops an address; leaves in local `host` where its `bytes` can be read. */
-  private access(bytes: number, tag: number, slow: number, position: number): void {
+  /** Pops the low half of an address, pushes its TLB entry. */
+  pushTlbEntry(): void {
     const { w } = this;
-    w.tee(local.address);
-    w.emit(op.i32WrapI64);
     w.i32(TLB_INDEX_SHIFT);
     w.emit(op.i32ShrU);
     w.i32(TLB_INDEX_MASK);
     w.emit(op.i32And);
     w.get(local.tlb);
     w.emit(op.i32Add);
+  }
+
+  /** Pops an address; leaves in local `host` where its `bytes` can be read. */
+  private access(bytes: number, tag: number, slow: number, position: number): void {
+    const { w } = this;
+    w.tee(local.address);
+    w.emit(op.i32WrapI64);
+    this.pushTlbEntry();
     w.tee(local.entry);
     w.memory(memoryOp.i64Load, tag);
     w.get(local.address);
@@ -304,14 +314,14 @@ export class Emitter {
     }
     w.i64(-4096);
     w.emit(op.i64And, op.i64Ne);
-    w.if();
+    w.ifUnlikely();
     w.get(local.cpu);
     w.get(local.address);
     w.i32(bytes);
     w.call(slow);
     w.tee(local.host);
     w.emit(op.i32Eqz);
-    w.if();
+    w.ifUnlikely();
     this.exit(position, REDO);
     w.end();
     w.else();
@@ -434,22 +444,8 @@ export class Emitter {
   private writeFlagsBack(): void {
     const { w } = this;
     this.when(local.entry, SPECIAL, false, () => {
-      for (const [bit, opcode] of [
-        [RESULT_IS_DIFFERENCE, op.i64Sub],
-        [RESULT_IS_SUM, op.i64Add],
-      ] as const) {
-        this.when(local.entry, bit, true, () => {
-          w.get(local.ccA);
-          w.get(local.ccB);
-          w.emit(opcode);
-          w.set(local.ccR);
-        });
-      }
-      this.when(local.entry, NARROW, true, () => {
-        this.extendOperands();
-      });
       w.get(local.entry);
-      w.i32(KIND_MASK);
+      w.i32(KIND_BITS);
       w.emit(op.i32And);
       w.set(local.kind);
     });
@@ -459,6 +455,7 @@ export class Emitter {
     w.i32(SPECIAL);
     w.emit(op.i32Ne);
     w.if();
+    this.normaliseKind();
     this.storeFlagFields();
     w.end();
     this.when(local.entry, ROTATED, true, () => {
@@ -467,6 +464,34 @@ export class Emitter {
       w.get(local.rotateBits);
       w.call(service.replaceCarryOverflow);
     });
+  }
+
+  /** Makes kind and operands in the locals those of the core's VCPU_CC_* fields. */
+  private normaliseKind(): void {
+    const { w } = this;
+    w.get(local.kind);
+    w.i32(KIND_BITS & ~KIND_MASK);
+    w.emit(op.i32And);
+    w.if();
+    for (const [bit, opcode] of [
+      [RESULT_IS_DIFFERENCE, op.i64Sub],
+      [RESULT_IS_SUM, op.i64Add],
+    ] as const) {
+      this.when(local.kind, bit, true, () => {
+        w.get(local.ccA);
+        w.get(local.ccB);
+        w.emit(opcode);
+        w.set(local.ccR);
+      });
+    }
+    this.when(local.kind, NARROW, true, () => {
+      this.extendOperands();
+    });
+    w.get(local.kind);
+    w.i32(KIND_MASK);
+    w.emit(op.i32And);
+    w.set(local.kind);
+    w.end();
   }
 
   private storeFlagFields(): void {
@@ -551,10 +576,11 @@ export class Emitter {
 
   // ---- flags -----------------------------------------------------------------------------------------------------------
 
-  /** Makes the operands in the locals those of the DYNAMIC form. */
+  /** Makes the operands in the locals those of the core's VCPU_CC_* fields; not of flags in memory. */
   private settle(): void {
     const { w, state } = this;
     const base = withoutRotate(state);
+    if (base === DYNAMIC) this.normaliseKind();
     if (base & SPECIAL) return;
     if (base & (RESULT_IS_DIFFERENCE | RESULT_IS_SUM)) {
       w.get(local.ccA);
@@ -605,7 +631,16 @@ export class Emitter {
         w.memory(memoryOp.i64Load, offset);
         w.set(which);
       }
-    } else this.settle();
+    } else {
+      w.i32(this.state & KIND_BITS);
+      w.set(local.kind);
+    }
     this.state = DYNAMIC;
+  }
+
+  /** Brings the flags into the DYNAMIC form with operands and result as the core keeps them. */
+  settleFlags(): void {
+    this.convertFlags(DYNAMIC);
+    this.normaliseKind();
   }
 }

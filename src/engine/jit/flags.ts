@@ -29,7 +29,7 @@ const ROTATE_BITS = ROTATED | ROTATED_RIGHT | ROTATED_NARROW;
 export const SPECIAL = 0x20;
 /** The flags are in VCPU_CC_*. */
 export const IN_MEMORY = 0x20;
-/** Kind and operands are in locals. */
+/** Kind and operands are in locals; the kind has NARROW and RESULT_IS_* besides. */
 export const DYNAMIC = 0x21;
 /** Nobody will look. */
 export const DEAD = 0x22;
@@ -247,7 +247,7 @@ export function analyseFlags(flow: Flow): Map<Block, BlockFlags> {
       if (flags === undefined) continue;
       let entry: FlagState = DEAD;
       if (flags.neededAtEntry) {
-        entry = order === 0 ? IN_MEMORY : UNKNOWN;
+        entry = order > 0 ? UNKNOWN : block.dispatch === undefined ? IN_MEMORY : DYNAMIC;
         for (const predecessor of predecessors) entry = meet(entry, endOf(predecessor, known));
       }
       if (entry !== flags.entry) {

@@ -1,6 +1,9 @@
 /** Control flow of a region: order of its blocks, dominators, and which blocks are loop headers or joins. */
 import type { Block, Region } from './region.ts';
 
+/** Targets a region has room for: a number of 8 bits each. */
+const TARGETS_MAXIMUM = 255;
+
 export interface FlowBlock {
   readonly block: Block;
   /** Position in reverse postorder. */
@@ -16,14 +19,16 @@ export interface FlowBlock {
 }
 
 export interface Flow {
-  /** In reverse postorder. */
+  /** In reverse postorder. The first is the entry, or the block without instructions that stands in front of several targets. */
   readonly blocks: readonly FlowBlock[];
+  /** Blocks reached by number; empty when there is only the entry. */
+  readonly targets: readonly Block[];
   readonly of: ReadonlyMap<Block, FlowBlock>;
 }
 
 /** Blocks that control may go on at. */
 export function successors(block: Block): Block[] {
-  const list: Block[] = [];
+  const list: Block[] = block.dispatch === undefined ? [] : [...block.dispatch];
   if (block.taken?.block) list.push(block.taken.block);
   if (block.next?.block) list.push(block.next.block);
   return list;
@@ -82,8 +87,39 @@ function findDominators(blocks: readonly FlowBlock[]): void {
   }
 }
 
+/**
+ * Of a region with several targets a block in front leads to all of them. Where a jump goes back to a block that does not dominate
+ * it, that block becomes a target too: it can be gone to by its number from everywhere.
+ */
 export function analyseFlow(region: Region): Flow {
-  const ordered = postorder(region.entry).reverse();
+  const targets = [...region.targets];
+  for (;;) {
+    const flow = analyse(targets);
+    const missing = irreducibleTargets(flow);
+    if (missing.length === 0 || targets.length + missing.length > TARGETS_MAXIMUM) return flow;
+    targets.push(...missing);
+  }
+}
+
+/** Blocks that are jumped back to from where they do not dominate, and are not targets. */
+function irreducibleTargets({ blocks, targets }: Flow): Block[] {
+  return blocks
+    .filter(
+      (flow) =>
+        !targets.includes(flow.block) &&
+        flow.predecessors.some((from) => from.order >= flow.order && !dominates(blocks, flow, from)),
+    )
+    .map(({ block }) => block);
+}
+
+function analyse(targets: readonly Block[]): Flow {
+  const [only] = targets;
+  if (only === undefined) return { blocks: [], of: new Map(), targets: [] };
+  const front: Block =
+    targets.length === 1
+      ? only
+      : { start: only.start, context: null, instructions: [], next: null, taken: null, dispatch: targets };
+  const ordered = postorder(front).reverse();
   const blocks = ordered.map((block, order): FlowBlock => ({
     block,
     order,
@@ -105,5 +141,5 @@ export function analyseFlow(region: Region): Flow {
       else if (dominates(blocks, flow, predecessor)) flow.loopHeader = true;
     }
   }
-  return { blocks, of };
+  return { blocks, of, targets: targets.length === 1 ? [] : targets };
 }

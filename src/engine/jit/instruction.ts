@@ -55,7 +55,8 @@ export const inMemory = (instruction: Instruction): boolean => (instruction.flag
 
 const undefinedRow: Row = { opcode: '0F 0B', mnemonic: 'undefined', operands: '', handler: 'undefined', ends: true };
 
-const pageOf = (position: number): number => Math.floor(position / 4096) * 4096;
+/** Position of the page that holds a position. */
+export const pageOf = (position: number): number => Math.floor(position / 4096) * 4096;
 
 /** Position of the page that holds the instruction. */
 export const instructionPage = (instruction: Instruction): number => pageOf(instruction.position);

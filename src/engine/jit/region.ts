@@ -1,8 +1,9 @@
 /**
- * Chooses the code of a region: the blocks reachable from its entry by direct branches, calls and the returns that match them.
+ * Chooses the code of a region: the blocks reachable from its entries by direct branches, calls and the returns that match them.
  *
- * Addresses are positions relative to the page of the entry, so that a region serves every address its frames are mapped at. A
- * called function is followed in a context of its own (the return addresses that are pending), so a return goes to one place.
+ * Addresses are positions relative to the page of the first entry, so that a region serves every address its frames are mapped at.
+ * A function called is followed in a context of its own (the return addresses that are pending), so a return goes to one place;
+ * deeper calls and recursion go to one copy without a context, whose returns look for their place among the region's targets.
  * Code that control has not come to is left out where that is known: the target of a branch that was never decoded.
  */
 import { PAGE_BYTES, VCPU_FETCH_BUFFER, VCPU_STEP_BLOCK } from '../cpu/layout.ts';
@@ -32,6 +33,8 @@ export interface Block {
   next: Target | null;
   /** Where a conditional branch taken goes. */
   taken: Target | null;
+  /** Of the block that stands in front of a region with several targets: those. */
+  readonly dispatch?: readonly Block[];
 }
 
 export interface CodePage {
@@ -41,7 +44,9 @@ export interface CodePage {
 }
 
 export interface Region {
-  readonly entry: Block;
+  /** Blocks that control comes to by their number: first the entries, then places that indirect transfers go to. */
+  readonly targets: readonly Block[];
+  readonly entries: number;
   /** In the order found. */
   readonly blocks: readonly Block[];
   /** The entry's page first. */
@@ -62,6 +67,8 @@ export interface RegionLimits {
 export const DEFAULT_LIMITS: RegionLimits = { instructions: 200, pages: 6, callDepth: 1, everything: false };
 
 const DECODED_ENDS_SHIFT = 8;
+/** A block's number among the targets has a byte in the operation that enters it. */
+const TARGETS_MAXIMUM = 200;
 
 export class RegionBuilder {
   private readonly blocks: Block[] = [];
@@ -72,6 +79,7 @@ export class RegionBuilder {
   /** Block that holds the instruction at a position in a context, and its index there. */
   private readonly owners = new Map<string, { block: Block; index: number }>();
   private readonly contexts = new Map<string, Context>();
+  private readonly targets: Block[] = [];
   private readonly queue: Block[] = [];
   private count = 0;
   private readonly view: DataView;
@@ -87,13 +95,26 @@ export class RegionBuilder {
     this.view = new DataView(memory.buffer);
   }
 
-  /** The region entered at `offset` in the page; null: nothing there can be translated. */
-  build(offset: number): Region | null {
+  /** The region entered at these positions, the first within the page; null: nothing there can be translated. */
+  build(entries: readonly number[]): Region | null {
     if (this.pageAt(0) === null) return null;
-    const entry = this.blockAt(offset, null);
+    for (const position of entries) this.target(position);
     for (let block = this.queue.shift(); block !== undefined; block = this.queue.shift()) this.fill(block);
-    if (entry.instructions.length === 0) return null;
-    return { entry, blocks: this.blocks, pages: this.usedPages, instructions: this.count, code: this.code };
+    if (this.targets.some((block, n) => n < entries.length && block.instructions.length === 0)) return null;
+    return {
+      targets: this.targets,
+      entries: entries.length,
+      blocks: this.blocks,
+      pages: this.usedPages,
+      instructions: this.count,
+      code: this.code,
+    };
+  }
+
+  /** Makes the block that starts there one that indirect transfers can go to. */
+  private target(position: number): void {
+    const block = this.blockAt(position, null);
+    if (!this.targets.includes(block)) this.targets.push(block);
   }
 
   private pageAt(position: number): CodePage | null {
@@ -231,8 +252,12 @@ export class RegionBuilder {
         const next: Target = { position, block: null };
         block.next = next;
         const depth = context?.depth ?? 0;
-        if (depth < this.limits.callDepth && this.worthFollowing(position))
-          next.block = this.blockAt(position, this.contextOf(after, context));
+        if (!this.worthFollowing(position)) return true;
+        if (depth < this.limits.callDepth) next.block = this.blockAt(position, this.contextOf(after, context));
+        else if (this.targets.length < TARGETS_MAXIMUM) {
+          next.block = this.blockAt(position, null);
+          this.target(after);
+        }
         return true;
       }
       case 'ret':

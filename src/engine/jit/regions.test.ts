@@ -8,7 +8,9 @@ import {
   VCPU_BUDGET,
   VCPU_INSTRUCTIONS,
   VCPU_INSTRUCTIONS_TRANSLATED,
+  VCPU_REGION_ENTRIES,
   VCPU_REQUEST,
+  VCPU_RIP,
 } from '../cpu/layout.ts';
 import { CoreFixture } from '../cpu/testing/fixture.ts';
 import { newState } from '../cpu/testing/machine-state.ts';
@@ -21,7 +23,10 @@ const ALIAS = 0x500000n;
 const DATA = 0x600000n;
 const HLT = 0xf4;
 const RAX = 0;
+const RCX = 1;
+const RDX = 2;
 const RBX = 3;
+const RSP = 4;
 const RDI = 7;
 
 class Machine {
@@ -127,6 +132,74 @@ describe('a region', () => {
     machine.fixture.setU32(machine.fixture.cpu + VCPU_REQUEST, REQUEST_LEAVE);
     expect(machine.fixture.run(1000)).toBe(EXIT_REQUEST);
     expect(machine.fixture.getState().gpr[RAX]).toBeLessThan(2n);
+  });
+});
+
+describe('a region with several targets', () => {
+  /** sum(edi): if edi == 0 return 0; n = edi--; return sum(edi) + n. The program calls it with RDI and halts. */
+  const RECURSION = [
+    ...[0xe8, 0x01, 0, 0, 0, HLT], // call sum
+    ...[0x31, 0xc0, 0x85, 0xff, 0x74, 0x0b], // sum: xor eax, eax; test edi, edi; je end
+    ...[0x57, 0xff, 0xcf, 0xe8, 0xf2, 0xff, 0xff, 0xff], // push rdi; dec edi; call sum
+    ...[0x5f, 0x01, 0xf8, 0xc3], // pop rdi; add eax, edi; end: ret
+  ];
+  /** inc eax; jmp rbx */
+  const TO_RBX = [0xff, 0xc0, 0xff, 0xe3];
+  /** add eax, 16; dec ecx; jne -> jmp rdx; hlt */
+  const LOOP_TO_RDX = [0x83, 0xc0, 0x10, 0xff, 0xc9, 0x74, 0x02, 0xff, 0xe2, HLT];
+
+  it('follows recursion and its returns without leaving', () => {
+    machine.place(machine.first, ...RECURSION);
+    machine.translator.translateAt(CODE);
+    const entered = machine.count(VCPU_REGION_ENTRIES);
+    expect(machine.result({ [RDI]: 100n, [RSP]: DATA + 0x1000n })).toBe(5050n);
+    expect(machine.count(VCPU_REGION_ENTRIES) - entered).toBe(1n);
+  });
+
+  it('grows by a place it is left to, and then goes there and back without leaving', () => {
+    machine.place(machine.first, ...TO_RBX);
+    machine.place(machine.second, ...LOOP_TO_RDX);
+    machine.translator.translateAt(CODE);
+    const registers = { [RBX]: SECOND, [RCX]: 50n, [RDX]: CODE };
+    expect(machine.result(registers)).toBe(850n);
+    expect(machine.translator.extend(CODE, SECOND)).toBe(true);
+    const entered = machine.count(VCPU_REGION_ENTRIES);
+    expect(machine.result(registers)).toBe(850n);
+    expect(machine.count(VCPU_REGION_ENTRIES) - entered).toBe(1n);
+  });
+
+  it('is entered at the place it grew by, in another page', () => {
+    machine.place(machine.first, ...TO_RBX);
+    machine.place(machine.second, ...LOOP_TO_RDX);
+    machine.translator.translateAt(CODE);
+    machine.translator.extend(CODE, SECOND);
+    machine.start({ [RBX]: SECOND, [RCX]: 2n, [RDX]: CODE });
+    machine.fixture.setU64(machine.fixture.cpu + VCPU_RIP, SECOND);
+    expect(machine.fixture.run()).toBe(EXIT_EXCEPTION);
+    expect(machine.fixture.getState().gpr[RAX]).toBe(33n);
+  });
+
+  it('takes notice of its budget between targets', () => {
+    machine.place(machine.first, ...TO_RBX);
+    machine.place(machine.second, ...LOOP_TO_RDX);
+    machine.translator.translateAt(CODE);
+    machine.translator.extend(CODE, SECOND);
+    machine.start({ [RBX]: SECOND, [RCX]: 1000n, [RDX]: CODE });
+    expect(machine.fixture.run(60)).toBe(EXIT_BUDGET);
+    expect(machine.fixture.getState().gpr[RCX]).toBeGreaterThan(980n);
+  });
+
+  it('grows by itself where it is left often', () => {
+    machine.place(machine.first, ...TO_RBX);
+    machine.place(machine.second, ...LOOP_TO_RDX);
+    machine.translator.translateAt(CODE);
+    machine.translator.translateAt(SECOND);
+    machine.start({ [RBX]: SECOND, [RCX]: 1_000_000n, [RDX]: CODE });
+    for (let turn = 0; turn < 20; turn++) {
+      machine.fixture.run(10_000);
+      machine.translator.sample();
+    }
+    expect(machine.translator.counters.grown).toBe(1);
   });
 });
 

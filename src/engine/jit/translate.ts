@@ -1,9 +1,24 @@
 /**
  * Turns a region into the body of a WebAssembly function. Blocks are nested by the dominator tree: a loop header opens a `loop`,
  * a block that several paths join at follows a `block` that they branch out of, any other block is placed where control comes
- * from. @see Ramsey, "Beyond Relooper" (2022). A jump back to a block that does not dominate it leaves the region.
+ * from. @see Ramsey, "Beyond Relooper" (2022). Blocks that
+ * are gone to by number (a region's targets) hang on a loop around a `br_table`.
  */
-import { JUMP, REDO, VCPU_BUDGET, VCPU_CODE_EPOCH, VCPU_PAGE, VCPU_REQUEST, VCPU_RIP, VCPU_TLB } from '../cpu/layout.ts';
+import {
+  JUMP,
+  OP_AUX,
+  REDO,
+  CODE_TLB_ADDEND,
+  CODE_TLB_ENTRY_BYTES,
+  TLB_ENTRIES,
+  VCPU_BUDGET,
+  VCPU_CODE_EPOCH,
+  VCPU_CODE_TLB,
+  VCPU_PAGE,
+  VCPU_REQUEST,
+  VCPU_RIP,
+  VCPU_TLB,
+} from '../cpu/layout.ts';
 import { pushCondition } from './conditions.ts';
 import { emitCall, emitIndirect, emitReturn } from './emit-control.ts';
 import { emitterOf } from './emitters.ts';
@@ -11,19 +26,19 @@ import { Emitter, LOCAL_DECLARATIONS, local } from './emitter.ts';
 import { type BlockFlags, DEAD, DYNAMIC, IN_MEMORY, analyseFlags, flagUse, stateBehind } from './flags.ts';
 import { type Flow, type FlowBlock, analyseFlow, dominates } from './flow.ts';
 import { isVectorRow, vectorRegisterUse, xmmUse } from './handlers.ts';
-import type { Instruction } from './instruction.ts';
-import type { Block, CodePage, Region, Target } from './region.ts';
+import { type Instruction, pageOf } from './instruction.ts';
+import type { Block, Region, Target } from './region.ts';
+import { type TargetLookup, placeLookup } from './target-lookup.ts';
 import { analyseVectors } from './vector-flow.ts';
 import { type Facts, NO_FACTS } from './vectors.ts';
-import { service } from './wasm-module.ts';
+import { type FunctionBody, service } from './wasm-module.ts';
 import { ByteWriter, type Label, memoryOp, op } from './wasm-writer.ts';
 
 const ALL_REGISTERS = 0xffff;
 
-export interface Translation {
-  /** Locals and code, as a `func` of the code section. */
-  readonly body: Uint8Array;
-}
+/** From an address to the offset of its entry in the code TLB: page number times the size of an entry. */
+const CODE_TLB_INDEX_SHIFT = 12 - Math.log2(CODE_TLB_ENTRY_BYTES);
+const CODE_TLB_INDEX_MASK = (TLB_ENTRIES - 1) * CODE_TLB_ENTRY_BYTES;
 
 /** Places an operation in the vCPU's region arena for handlers; its address, 0 = no room. */
 export type PlaceOperation = (record: Uint8Array) => number;
@@ -32,11 +47,15 @@ export class ArenaFull extends Error {}
 
 export class RegionTranslator {
   private readonly e = new Emitter();
-  private flow: Flow = { blocks: [], of: new Map() };
+  private flow: Flow = { blocks: [], of: new Map(), targets: [] };
   private flags: ReadonlyMap<Block, BlockFlags> = new Map();
   private facts: ReadonlyMap<Block, Facts> = new Map();
   private readonly loops = new Map<Block, Label>();
   private readonly joins = new Map<Block, Label>();
+  /** The loop around a region with several targets, and the numbers of those. */
+  private dispatch: Label | null = null;
+  private readonly numbers = new Map<Block, number>();
+  private lookup: TargetLookup | null = null;
 
   constructor(placeOperation: PlaceOperation) {
     this.e.placeOperation = (record) => {
@@ -47,12 +66,16 @@ export class RegionTranslator {
   }
 
   /** Throws ArenaFull when the arena has no room for an operation. */
-  translate(region: Region): Translation {
+  translate(region: Region): FunctionBody {
     const { e } = this;
     this.flow = analyseFlow(region);
     this.flags = analyseFlags(this.flow);
     this.loops.clear();
     this.joins.clear();
+    this.dispatch = null;
+    this.numbers.clear();
+    this.flow.targets.forEach((block, number) => this.numbers.set(block, number));
+    this.lookup = this.flow.targets.length === 0 ? null : placeLookup(this.flow.targets, (bytes) => e.placeOperation(bytes));
     e.w.restart();
     e.state = DEAD;
     e.retired = 0;
@@ -61,7 +84,7 @@ export class RegionTranslator {
     this.prologue(region);
     e.rawExit = e.w.block();
     e.epilogue = e.w.block();
-    this.verifyPages(region.pages, region.entry.start);
+    this.verifyPages(region);
     const entry = this.flow.blocks[0];
     if (entry !== undefined) {
       e.state = IN_MEMORY;
@@ -77,10 +100,11 @@ export class RegionTranslator {
     e.w.memory(memoryOp.i32Store, VCPU_BUDGET);
     e.w.get(local.status);
     e.w.u8(op.end);
-    return { body: this.body() };
+    return this.body();
   }
 
-  private body(): Uint8Array {
+  private body(): FunctionBody {
+    const { w } = this.e;
     const out = new ByteWriter();
     const locals = [...LOCAL_DECLARATIONS, ...this.e.vectors.declarations];
     out.u32(locals.length);
@@ -88,8 +112,9 @@ export class RegionTranslator {
       out.u32(count);
       out.u8(type);
     }
-    out.raw(this.e.w.bytes.subarray(0, this.e.w.length));
-    return out.result();
+    const unlikely = w.unlikely.map((at) => at + out.length);
+    out.raw(w.bytes.subarray(0, w.length));
+    return { bytes: out.result(), unlikely };
   }
 
   // ---- around the code -------------------------------------------------------------------------------------------------
@@ -110,6 +135,12 @@ export class RegionTranslator {
       w.memory(memoryOp.i32Load, offset);
       w.set(to);
     }
+    if (this.flow.targets.length > 0) {
+      w.get(local.op);
+      w.memory(memoryOp.i32Load8U, OP_AUX);
+      w.set(local.target);
+      this.findFirstPage(region);
+    }
     if (region.blocks.some((block) => block.instructions.some((i) => i.treatment === 'handler' || i.treatment === 'vector'))) {
       w.get(local.cpu);
       w.memory(memoryOp.i32Load, VCPU_CODE_EPOCH);
@@ -117,21 +148,80 @@ export class RegionTranslator {
     }
   }
 
+  /** Makes the page that of the first entry, whichever the region is entered by. */
+  private findFirstPage({ targets, entries }: Region): void {
+    const { w } = this.e;
+    targets.slice(0, entries).forEach(({ start }, number) => {
+      const position = pageOf(start);
+      if (position === 0) return;
+      w.get(local.target);
+      w.i32(number);
+      w.emit(op.i32Eq);
+      w.if();
+      w.get(local.page);
+      w.i64(position);
+      w.emit(op.i64Sub);
+      w.set(local.page);
+      w.end();
+    });
+  }
+
   /** Leaves unless the other pages still are where they were when the region was made. */
-  private verifyPages(pages: readonly CodePage[], entry: number): void {
+  private verifyPages({ pages, targets, entries }: Region): void {
     const { e } = this;
     const { w } = e;
+    const known = targets.slice(0, entries).every(({ start }) => pageOf(start) === 0);
     for (const { position, host } of pages) {
-      if (position === 0) continue;
-      w.get(local.cpu);
+      if (position === 0 && known) continue;
+      // Mostly the translation is in the code TLB.
       e.pushPosition(position);
+      w.tee(local.address);
+      w.emit(op.i32WrapI64);
+      w.i32(CODE_TLB_INDEX_SHIFT);
+      w.emit(op.i32ShrU);
+      w.i32(CODE_TLB_INDEX_MASK);
+      w.emit(op.i32And);
+      w.get(local.cpu);
+      w.memory(memoryOp.i32Load, VCPU_CODE_TLB);
+      w.emit(op.i32Add);
+      w.tee(local.entry);
+      w.memory(memoryOp.i64Load, 0);
+      w.get(local.address);
+      w.emit(op.i64Ne);
+      w.get(local.entry);
+      w.memory(memoryOp.i32Load, CODE_TLB_ADDEND);
+      w.get(local.address);
+      w.emit(op.i32WrapI64, op.i32Add);
+      w.i32(host);
+      w.emit(op.i32Ne, op.i32Or);
+      w.ifUnlikely();
+      w.get(local.cpu);
+      w.get(local.address);
       w.i32(host);
       w.call(service.sameCodePage);
       w.emit(op.i32Eqz);
-      w.if();
-      e.exit(entry, REDO);
+      w.ifUnlikely();
+      this.leaveAtEntry(targets.slice(0, entries));
+      w.end();
       w.end();
     }
+  }
+
+  /** Gives the first instruction back to the interpreter. */
+  private leaveAtEntry(entries: readonly Block[]): void {
+    const { e } = this;
+    const { w } = e;
+    entries.forEach(({ start }, number) => {
+      if (number > 0) {
+        w.get(local.target);
+        w.i32(number);
+        w.emit(op.i32Eq);
+        w.if();
+        e.exit(start, REDO);
+        w.end();
+      }
+    });
+    e.exit(entries[0]?.start ?? 0, REDO);
   }
 
   private epilogue(): void {
@@ -148,6 +238,10 @@ export class RegionTranslator {
 
   private tree(flow: FlowBlock): void {
     const { w } = this.e;
+    if (flow.block.dispatch !== undefined) {
+      this.front(flow, flow.block.dispatch);
+      return;
+    }
     if (flow.loopHeader) this.loops.set(flow.block, w.loop());
     const joins = flow.dominated.filter((child) => child.forwardEdges > 1);
     this.within(flow, joins);
@@ -155,6 +249,30 @@ export class RegionTranslator {
       this.loops.delete(flow.block);
       w.end();
     }
+  }
+
+  /** The loop that goes to a target by its number, with all that follow from them. */
+  private front(flow: FlowBlock, targets: readonly Block[]): void {
+    const { w } = this.e;
+    this.dispatch = w.loop();
+    const inside = [...flow.dominated];
+    const open = (rest: readonly FlowBlock[]): void => {
+      const last = rest.at(-1);
+      if (last === undefined) {
+        const labels = targets.map((block) => this.joins.get(block));
+        w.get(local.target);
+        w.brTable(labels.filter((label) => label !== undefined));
+        return;
+      }
+      this.joins.set(last.block, w.block());
+      open(rest.slice(0, -1));
+      w.end();
+      this.joins.delete(last.block);
+      this.tree(last);
+    };
+    open(inside);
+    w.end();
+    this.dispatch = null;
   }
 
   /** The block with the joins it dominates behind it, the last one outermost. */
@@ -233,14 +351,14 @@ export class RegionTranslator {
         if (block.next === null) {
           e.w.get(local.t0);
           e.w.set(local.rip);
-          e.retired++;
-          e.exitToRip();
+          this.goToRip();
           return true;
         }
         break;
       case 'jmpIndirect':
       case 'callIndirect':
         emitIndirect(e, i);
+        this.goToRip();
         return true;
       default:
         return false;
@@ -249,6 +367,49 @@ export class RegionTranslator {
     this.finishBlock();
     if (block.next !== null) this.edge(flow, block.next);
     return true;
+  }
+
+  /** Goes on at RIP behind an indirect transfer: within the region if that is one of its targets. */
+  private goToRip(): void {
+    const { e, lookup, dispatch } = this;
+    const { w } = e;
+    e.retired++;
+    if (lookup !== null && dispatch !== null) {
+      const { state, retired } = e;
+      lookup.pushSlot(e);
+      w.tee(local.entry);
+      w.memory(memoryOp.i64Load32S, lookup.at);
+      w.get(local.page);
+      w.emit(op.i64Add);
+      w.get(local.rip);
+      w.emit(op.i64Eq);
+      w.if();
+      this.finishBlock();
+      this.pushInterrupted();
+      w.ifUnlikely();
+      e.exitToRip();
+      w.end();
+      e.convertFlags(DYNAMIC);
+      w.get(local.entry);
+      w.memory(memoryOp.i32Load, lookup.at + 4);
+      w.set(local.target);
+      w.br(dispatch);
+      w.end();
+      e.state = state;
+      e.retired = retired;
+    }
+    e.exitToRip();
+  }
+
+  /** Pushes whether the budget is used up or something was asked of the vCPU. */
+  private pushInterrupted(): void {
+    const { w } = this.e;
+    w.get(local.budget);
+    w.i32(1);
+    w.emit(op.i32LtS);
+    w.get(local.cpu);
+    w.atomicLoad32(VCPU_REQUEST);
+    w.emit(op.i32Or);
   }
 
   private branch(flow: FlowBlock, i: Instruction): void {
@@ -297,22 +458,25 @@ export class RegionTranslator {
       else w.br(label);
       return;
     }
-    const loop = this.loops.get(target.block);
-    if (loop === undefined || !dominates(this.flow.blocks, to, flow)) {
+    const back = dominates(this.flow.blocks, to, flow) ? this.loops.get(target.block) : undefined;
+    const number = back === undefined && this.dispatch !== null ? this.numbers.get(target.block) : undefined;
+    if (back === undefined && number === undefined) {
       e.exit(target.position, JUMP);
       return;
     }
-    w.get(local.budget);
-    w.i32(1);
-    w.emit(op.i32LtS);
-    w.get(local.cpu);
-    w.atomicLoad32(VCPU_REQUEST);
-    w.emit(op.i32Or);
-    w.if();
+    this.pushInterrupted();
+    w.ifUnlikely();
     e.exit(target.position, JUMP);
     w.end();
-    e.convertFlags(wanted);
-    w.br(loop);
+    if (back !== undefined) {
+      e.convertFlags(wanted);
+      w.br(back);
+    } else if (number !== undefined && this.dispatch !== null) {
+      e.convertFlags(DYNAMIC);
+      w.i32(number);
+      w.set(local.target);
+      w.br(this.dispatch);
+    }
   }
 
   // ---- handlers --------------------------------------------------------------------------------------------------------
@@ -325,7 +489,7 @@ export class RegionTranslator {
     w.memory(memoryOp.i32Load, VCPU_CODE_EPOCH);
     w.get(local.epoch);
     w.emit(op.i32Ne);
-    w.if();
+    w.ifUnlikely();
     const { retired } = e;
     e.retired++;
     e.exit(i.position + i.length, JUMP);
@@ -350,7 +514,7 @@ export class RegionTranslator {
       e.vectors.forgetAll();
     }
     w.get(local.status);
-    w.if();
+    w.ifUnlikely();
     // The core has set RIP. An instruction that jumped counts as retired.
     const { retired } = e;
     e.countRetired(retired);
@@ -377,7 +541,7 @@ export class RegionTranslator {
     e.pushOperation(i);
     w.call(service.callHandler);
     w.tee(local.status);
-    w.if();
+    w.ifUnlikely();
     w.get(local.cpu);
     w.memory(memoryOp.i64Load, VCPU_RIP);
     w.set(local.rip);

@@ -3,12 +3,14 @@
  *
  * Where a run ends for want of budget is a sample of where time goes. Code sampled often enough becomes a region (region.ts),
  * its function a slot of the core's table, and the block at its entry is entered by it from then on (cpu/regions.ts). A region
- * whose frames were written dies in the core; sampled again, it comes back without being translated anew if its bytes are the same.
+ * that is often left to the same place grows: it is made anew with that place as a further entry. A region whose frames were
+ * written dies in the core; sampled again, it comes back without being translated anew if its bytes are the same.
  */
-import { REGION_TABLE_INDEX, VCPU_REGION_GENERATION, VCPU_RIP } from '../cpu/layout.ts';
+import { REGION_ENTRY_SHIFT, REGION_TABLE_INDEX, VCPU_REGION_GENERATION, VCPU_RIP } from '../cpu/layout.ts';
 import type { TranslatorCore } from './core.ts';
 import { DEFAULT_LIMITS, type Region, RegionBuilder, type RegionLimits } from './region.ts';
 import { ArenaFull, RegionTranslator } from './translate.ts';
+import { TransitionSamples } from './transition-samples.ts';
 import { regionImports, regionModule } from './wasm-module.ts';
 
 export interface TranslatorOptions {
@@ -22,6 +24,8 @@ export interface TranslatorOptions {
   readonly maximumRegions: number;
   /** Told of each region made, with the virtual address of its entry's page. */
   readonly onRegion?: (page: bigint, region: Region) => void;
+  /** Sampled transitions from a region to one place that make it grow by that place. */
+  readonly growthThreshold: number;
 }
 
 export const DEFAULT_OPTIONS: TranslatorOptions = {
@@ -29,10 +33,21 @@ export const DEFAULT_OPTIONS: TranslatorOptions = {
   threshold: 16,
   everything: false,
   maximumRegions: 4000,
+  growthThreshold: 500,
 };
 
 /** Translates everything at once: for tests. */
-export const EAGER_OPTIONS: TranslatorOptions = { sampleInstructions: 500, threshold: 1, everything: true, maximumRegions: 4000 };
+export const EAGER_OPTIONS: TranslatorOptions = {
+  sampleInstructions: 500,
+  threshold: 1,
+  everything: true,
+  maximumRegions: 4000,
+  growthThreshold: 2,
+};
+
+const pageStart = (host: number): number => (host & ~PAGE_MASK) >>> 0;
+const pageOf = (rip: bigint): bigint => rip & ~BigInt(PAGE_MASK);
+const offsetOf = (rip: bigint): number => Number(rip & BigInt(PAGE_MASK));
 
 /** Bytes that a region was made from. */
 interface Source {
@@ -41,17 +56,28 @@ interface Source {
 }
 
 interface Installed {
-  record: number;
   readonly tableIndex: number;
+  /** Virtual address of the page of the first entry when it was translated. */
+  readonly page: bigint;
+  /** Positions of the entries from there. */
+  readonly entries: readonly number[];
+  /** Host addresses of the entries, and the core's records of those that this region still has. */
+  readonly hosts: readonly number[];
+  readonly records: Map<number, number>;
+  readonly instructions: number;
   readonly sources: readonly Source[];
-  /** Host addresses of the pages besides the entry's. */
-  readonly otherPages: readonly number[];
+  /** Host addresses of the pages it is made of. */
+  readonly pages: readonly number[];
+  /** It cannot grow any more. */
+  full: boolean;
 }
 
 export interface TranslatorCounters {
   regions: number;
   instructions: number;
   wasmBytes: number;
+  /** Regions made anew with a further entry. */
+  grown: number;
   revived: number;
   resets: number;
 }
@@ -59,14 +85,26 @@ export interface TranslatorCounters {
 /** Samples kept at most before all are forgotten: rarely sampled places never become hot. */
 const SAMPLES_MAXIMUM = 8192;
 const TABLE_STEP = 256;
+/** Bounds of a region that grew. */
+const GROWN_INSTRUCTIONS_MAXIMUM = 600;
+const GROWN_ENTRIES_MAXIMUM = 24;
+/** Instructions that a region may take up with a place it grows by. */
+const GROWTH_INSTRUCTIONS = 200;
+const GROWN_PAGES_MAXIMUM = 12;
+/** A region's positions are 32 bits. */
+const REACH = 0x7000_0000;
+const PAGE_MASK = 0xfff;
 
 export class Translator {
   readonly sampleInstructions: number;
-  readonly counters: TranslatorCounters = { regions: 0, instructions: 0, wasmBytes: 0, revived: 0, resets: 0 };
+  readonly counters: TranslatorCounters = { regions: 0, instructions: 0, wasmBytes: 0, grown: 0, revived: 0, resets: 0 };
   private readonly view: DataView;
   private readonly bytes: Uint8Array;
   private readonly imports: WebAssembly.Imports;
+  /** By the host address of each entry. */
   private readonly regions = new Map<number, Installed>();
+  private readonly byTableIndex = new Map<number, Installed>();
+  private readonly transitions: TransitionSamples;
   private readonly samples = new Map<number, number>();
   private readonly refused = new Set<number>();
   private readonly freeSlots: number[] = [];
@@ -90,6 +128,7 @@ export class Translator {
       if (at !== 0) this.bytes.set(record, at);
       return at;
     });
+    this.transitions = new TransitionSamples(this.view, cpu, options.growthThreshold);
     this.generation = this.currentGeneration();
   }
 
@@ -99,8 +138,13 @@ export class Translator {
 
   /** Takes the present RIP as a sample; translates what is there once it is hot. */
   sample(): void {
-    const rip = this.view.getBigUint64(this.cpu + VCPU_RIP, true);
-    const host = this.core.codePointer(this.cpu, BigInt.asIntN(64, rip)) >>> 0;
+    const rip = this.view.getBigInt64(this.cpu + VCPU_RIP, true);
+    this.transitions.drain((tableIndex, target) => {
+      const from = this.byTableIndex.get(tableIndex);
+      // Of the other mode's addresses nothing can be known from here.
+      if (from !== undefined && target < 0n === rip < 0n) this.grow(from, target);
+    });
+    const host = this.hostOf(rip);
     if (host === 0 || this.isAlive(host)) return;
     const count = (this.samples.get(host) ?? 0) + 1;
     if (count < this.options.threshold) {
@@ -114,63 +158,127 @@ export class Translator {
 
   /** Translates the code at an address of the current mode; false = there is none that can be. */
   translateAt(rip: bigint): boolean {
-    const host = this.core.codePointer(this.cpu, BigInt.asIntN(64, rip)) >>> 0;
+    const host = this.hostOf(BigInt.asIntN(64, rip));
     return host !== 0 && (this.isAlive(host) || this.translate(rip, host));
+  }
+
+  private hostOf(rip: bigint): number {
+    return this.core.codePointer(this.cpu, rip) >>> 0;
   }
 
   private isAlive(host: number): boolean {
     if (this.generation !== this.currentGeneration()) this.forget();
-    const installed = this.regions.get(host);
-    return installed !== undefined && this.view.getUint32(installed.record + REGION_TABLE_INDEX, true) !== 0;
+    const record = this.regions.get(host)?.records.get(host);
+    return record !== undefined && this.view.getUint32(record + REGION_TABLE_INDEX, true) !== 0;
   }
 
   private translate(rip: bigint, host: number): boolean {
     if (this.refused.has(host)) return false;
     if (this.revive(host)) return true;
     if (this.regions.size >= this.options.maximumRegions) this.reset();
-    const page = rip & ~0xfffn;
-    const region = new RegionBuilder(this.core, this.memory, this.cpu, page, this.limits).build(Number(rip & 0xfffn));
+    const page = pageOf(rip);
+    const region = this.builder(page, this.limits).build([offsetOf(rip)]);
     if (region === null) {
       if (this.refused.size >= SAMPLES_MAXIMUM) this.refused.clear();
       this.refused.add(host);
       return false;
     }
+    this.install(region, page);
+    return true;
+  }
+
+  private builder(page: bigint, limits: RegionLimits): RegionBuilder {
+    return new RegionBuilder(this.core, this.memory, this.cpu, page, limits);
+  }
+
+  /** Makes the region entered at `entry` anew with a further entry at `rip`, both of the current mode; false = it stays as it is. */
+  extend(entry: bigint, rip: bigint): boolean {
+    const from = this.regions.get(this.hostOf(BigInt.asIntN(64, entry)));
+    return from !== undefined && this.grow(from, BigInt.asIntN(64, rip));
+  }
+
+  /** Takes the code at `rip` into the region, and what else the region there has. */
+  private grow(from: Installed, rip: bigint): boolean {
+    if (from.full) return false;
+    const [first = 0] = from.hosts;
+    const position = Number(rip - from.page);
+    // The same frames may be mapped elsewhere by now.
+    if (Math.abs(position) > REACH || !this.isAlive(first) || this.hostOf(from.page) !== pageStart(first)) return false;
+    const host = this.hostOf(rip);
+    const other = this.regions.get(host);
+    if (host === 0 || other === from) return false;
+    const entries = new Set([...from.entries, position]);
+    let instructions = from.instructions + GROWTH_INSTRUCTIONS;
+    if (other !== undefined && from.instructions + other.instructions <= GROWN_INSTRUCTIONS_MAXIMUM) {
+      const distance = Number(other.page - from.page);
+      if (Math.abs(distance) <= REACH) for (const entry of other.entries) entries.add(entry + distance);
+      instructions = Math.max(instructions, from.instructions + other.instructions);
+    }
+    from.full = true;
+    if (entries.size > GROWN_ENTRIES_MAXIMUM) return false;
+    const limits = { ...this.limits, instructions: Math.min(instructions, GROWN_INSTRUCTIONS_MAXIMUM), pages: GROWN_PAGES_MAXIMUM };
+    const region = this.builder(from.page, limits).build([...entries]);
+    if (region === null) return false;
+    this.counters.grown++;
+    this.install(region, from.page);
+    return true;
+  }
+
+  private install(region: Region, page: bigint): void {
     this.options.onRegion?.(page, region);
     try {
-      this.install(region, host);
+      const bytes = regionModule([this.compiler.translate(region)]);
+      const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports);
+      const tableIndex = this.takeSlot();
+      this.core.table.set(tableIndex, instance.exports['0']);
+      const hosts = new Map(region.pages.map(({ position, host }) => [position, host]));
+      const entries = region.targets.slice(0, region.entries).map(({ start }) => start);
+      const installed: Installed = {
+        tableIndex,
+        page,
+        entries,
+        hosts: entries.map((start) => (hosts.get(start - (start & PAGE_MASK)) ?? 0) + (start & PAGE_MASK)),
+        records: new Map(),
+        instructions: region.instructions,
+        sources: this.sourcesOf(region),
+        pages: region.pages.map(({ host }) => host),
+        full: region.instructions >= GROWN_INSTRUCTIONS_MAXIMUM,
+      };
+      this.byTableIndex.set(tableIndex, installed);
+      this.counters.regions++;
+      this.counters.instructions += region.instructions;
+      this.counters.wasmBytes += bytes.length;
+      this.enter(installed);
     } catch (error) {
       if (!(error instanceof ArenaFull)) throw error;
       this.reset();
     }
-    return true;
   }
 
-  private install(region: Region, host: number): void {
-    const { body } = this.compiler.translate(region);
-    const bytes = regionModule([body]);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports);
-    const slot = this.takeSlot();
-    this.core.table.set(slot, instance.exports['0']);
-    const entryPage = host & ~0xfff;
-    const installed: Installed = {
-      record: 0,
-      tableIndex: slot,
-      sources: this.sourcesOf(region),
-      otherPages: region.pages.map((page) => page.host).filter((page) => page !== entryPage >>> 0),
-    };
-    this.regions.set(host, installed);
-    this.counters.regions++;
-    this.counters.instructions += region.instructions;
-    this.counters.wasmBytes += bytes.length;
-    this.enter(installed, host);
-  }
-
-  private enter(installed: Installed, host: number): void {
+  /** Has the blocks at its entries entered by the region; throws ArenaFull. */
+  private enter(installed: Installed): void {
     const { core, cpu } = this;
-    installed.record = core.addRegion(cpu, host, installed.tableIndex) >>> 0;
-    const complete =
-      installed.record !== 0 && installed.otherPages.every((page) => core.addRegionFrame(cpu, installed.record, page) !== 0);
-    if (!complete) throw new ArenaFull();
+    installed.hosts.forEach((host, number) => {
+      this.release(host, installed);
+      this.regions.set(host, installed);
+      const record = core.addRegion(cpu, host, installed.tableIndex | (number << REGION_ENTRY_SHIFT)) >>> 0;
+      installed.records.set(host, record);
+      const complete =
+        record !== 0 && installed.pages.every((page) => page === pageStart(host) || core.addRegionFrame(cpu, record, page) !== 0);
+      if (!complete) throw new ArenaFull();
+    });
+  }
+
+  /** Takes an entry from the region that has it, unless that is the one to stay. A region without entries is given back. */
+  private release(host: number, stay: Installed | null): void {
+    const installed = this.regions.get(host);
+    if (installed === undefined || installed === stay) return;
+    installed.records.delete(host);
+    this.regions.delete(host);
+    if (installed.records.size > 0) return;
+    this.core.table.set(installed.tableIndex, null);
+    this.byTableIndex.delete(installed.tableIndex);
+    this.freeSlots.push(installed.tableIndex);
   }
 
   /** Puts a dead region back to use if its bytes are what they were. */
@@ -179,13 +287,12 @@ export class Translator {
     if (installed === undefined) return false;
     for (const { host: at, bytes } of installed.sources) this.core.markRegionCode(this.cpu, at, bytes.length);
     const same = installed.sources.every(({ host: at, bytes }) => bytes.every((byte, n) => this.bytes[at + n] === byte));
-    if (!same) {
-      this.regions.delete(host);
-      this.freeSlots.push(installed.tableIndex);
+    if (!same || this.hostOf(installed.page) !== pageStart(installed.hosts[0] ?? 0)) {
+      for (const entry of [...installed.records.keys()]) this.release(entry, null);
       return false;
     }
     try {
-      this.enter(installed, host);
+      this.enter(installed);
     } catch (error) {
       if (!(error instanceof ArenaFull)) throw error;
       this.reset();
@@ -234,11 +341,13 @@ export class Translator {
 
   private forget(): void {
     this.generation = this.currentGeneration();
-    for (const { tableIndex } of this.regions.values()) {
+    for (const tableIndex of this.byTableIndex.keys()) {
       this.core.table.set(tableIndex, null);
       this.freeSlots.push(tableIndex);
     }
     this.regions.clear();
+    this.byTableIndex.clear();
+    this.transitions.forget();
     this.samples.clear();
     this.refused.clear();
     this.counters.resets++;

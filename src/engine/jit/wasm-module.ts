@@ -49,8 +49,33 @@ const SERVICE_TYPES: Readonly<Record<Service, number>> = {
 /** Pages that the memory import allows at most; a domain's memory has no more. */
 const MEMORY_MAXIMUM_PAGES = 65536;
 
-/** The module's bytes; each body is a list of locals and the code, as the specification's `func`. */
-export function regionModule(bodies: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+export interface FunctionBody {
+  /** Locals and code, as the specification's `func`. */
+  readonly bytes: Uint8Array;
+  /** Offsets of `if`s that are hardly ever taken, ascending. */
+  readonly unlikely: readonly number[];
+}
+
+const BRANCH_HINTS = 'metadata.code.branch_hint';
+const UNLIKELY = 0;
+
+/** Hints by function. @see https://webassembly.github.io/branch-hinting, custom section "metadata.code.branch_hint" */
+function writeBranchHints(to: ByteWriter, bodies: readonly FunctionBody[]): void {
+  to.name(BRANCH_HINTS);
+  to.u32(bodies.length);
+  bodies.forEach(({ unlikely }, n) => {
+    to.u32(SERVICES.length + n);
+    to.u32(unlikely.length);
+    for (const at of unlikely) {
+      to.u32(at);
+      to.u32(1);
+      to.u8(UNLIKELY);
+    }
+  });
+}
+
+/** The module's bytes. */
+export function regionModule(bodies: readonly FunctionBody[]): Uint8Array<ArrayBuffer> {
   const out = new ByteWriter();
   for (const byte of [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]) out.u8(byte);
   const section = (id: number, write: (to: ByteWriter) => void): void => {
@@ -97,11 +122,14 @@ export function regionModule(bodies: readonly Uint8Array[]): Uint8Array<ArrayBuf
       to.u32(SERVICES.length + n);
     }
   });
+  section(0, (to) => {
+    writeBranchHints(to, bodies);
+  });
   section(10, (to) => {
     to.u32(bodies.length);
-    for (const body of bodies) {
-      to.u32(body.length);
-      to.raw(body);
+    for (const { bytes } of bodies) {
+      to.u32(bytes.length);
+      to.raw(bytes);
     }
   });
   return out.result();

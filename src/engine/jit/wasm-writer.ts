@@ -127,6 +127,7 @@ export const memoryOp = {
   i64Load16S: 0x32,
   i64Load16U: 0x33,
   i64Load32S: 0x34,
+  i32Load8U: 0x2d,
   i64Load32U: 0x35,
   i32Store: 0x36,
   i64Store: 0x37,
@@ -219,11 +220,14 @@ export class ByteWriter {
 
 export class FunctionWriter extends ByteWriter {
   private depth = 0;
+  /** Where the `if`s stand that are hardly ever taken, ascending. */
+  readonly unlikely: number[] = [];
 
   /** Forgets what was written. */
   restart(): void {
     this.length = 0;
     this.depth = 0;
+    this.unlikely.length = 0;
   }
 
   get nesting(): number {
@@ -252,6 +256,12 @@ export class FunctionWriter extends ByteWriter {
     return this.open(0x04, type);
   }
 
+  /** An `if` whose body is hardly ever executed: engines that take branch hints keep it, and the spills it needs, out of the way. */
+  ifUnlikely(): Label {
+    this.unlikely.push(this.length);
+    return this.if();
+  }
+
   else(): void {
     this.u8(op.else);
   }
@@ -269,6 +279,13 @@ export class FunctionWriter extends ByteWriter {
   brIf(label: Label): void {
     this.u8(0x0d);
     this.u32(this.depth - 1 - label);
+  }
+
+  /** Pops an i32 and goes to the label of that number; to the last one if there is none. */
+  brTable(labels: readonly Label[]): void {
+    this.u8(0x0e);
+    this.u32(labels.length - 1);
+    for (const label of labels) this.u32(this.depth - 1 - label);
   }
 
   call(index: number): void {

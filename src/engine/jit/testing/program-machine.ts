@@ -69,16 +69,20 @@ export class ProgramMachine {
     return this.outcome();
   }
 
-  /** Runs in short slices, with the code at the end of each translated. */
+  /** Runs in short slices, with the code at the end of each translated, or taken into a region made before. */
   translate(seed: number, options: Partial<TranslatorOptions>): ProgramOutcome {
     const translator = this.translator(options);
     const choose = chooser(seed);
+    const entries: bigint[] = [];
     if (choose(2) === 0) translator.translateAt(this.rip);
     for (;;) {
       const reason = this.fixture.run(1 + choose(200));
       if (reason === EXIT_EXCEPTION) return this.outcome();
       if (reason !== EXIT_BUDGET) throw new Error(`the program ended with exit ${reason}`);
-      translator.translateAt(this.rip);
+      const { rip } = this;
+      const entry = choose(3) === 0 ? entries[choose(entries.length)] : undefined;
+      if (entry !== undefined) translator.extend(entry, rip);
+      else if (translator.translateAt(rip)) entries.push(rip);
     }
   }
 }

@@ -236,7 +236,11 @@ function body(w: Writer, choose: Chooser, size: number, depth: number, functions
       straight(w, choose);
       end.to(w.at);
     } else if (kind === 3 && functions.length > 0) {
-      w.jump(0xe8).to(w.pick(functions));
+      if (choose(3) === 0) {
+        // lea rax, function; call rax
+        w.jump(0x48, 0x8d, 0x05).to(w.pick(functions));
+        w.put(0xff, 0xd0);
+      } else w.jump(0xe8).to(w.pick(functions));
     } else straight(w, choose);
   }
 }
