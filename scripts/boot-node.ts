@@ -244,7 +244,7 @@ const readCounters = (): Map<string, number> => {
     for (const [name, offset] of COUNTERS) add(name, offset);
     for (let n = 0; n < 48; n += 1) add(`hypercall ${n}`, PV_HYPERCALL_COUNTS + n * 8);
     for (let n = 0; n < 32; n += 1) add(`exception ${n}`, PV_EXCEPTION_COUNTS + n * 8);
-    for (const [name, value] of Object.entries(translators[vcpu]?.counters ?? {}))
+    for (const [name, value] of Object.entries<number>({ ...translators[vcpu]?.counters }))
       counters.set(`v${vcpu} translator ${name}`, value);
   }
   return counters;

@@ -40,8 +40,8 @@ const UNITS = new Map([
 export interface PartitionToolServices {
   readonly disks: HardDisks;
   /** A partition of the disk, or the disk itself, is used by a domain, by domain 0 or by LVM. */
-  isInUse(disk: string): boolean;
-  random(bytes: number): Uint8Array;
+  readonly isInUse: (disk: string) => boolean;
+  readonly random: (bytes: number) => Uint8Array;
 }
 
 const size = (sectors: number): string => {

@@ -22,7 +22,7 @@ const volumeName = (designation: string): string => {
 export interface LogicalServices {
   readonly groups: VolumeGroups;
   /** Whether a domain, or domain 0, uses the volume: such a one is neither removed nor made smaller. */
-  isAttached(volume: Volume): boolean;
+  readonly isAttached: (volume: Volume) => boolean;
 }
 
 export function logicalTools({ groups, isAttached }: LogicalServices): Command[] {
