@@ -211,15 +211,22 @@ async function makeRoot(mount: Mount): Promise<void> {
   volume.groups.setDirectories(0, 2);
 }
 
-/** The inode that keeps the room for further descriptors: each reserved block lists its counterparts in the groups with copies. */
+/** The inode that keeps the room for further descriptors. */
 async function makeResizeInode(mount: Mount): Promise<void> {
   const { volume, allocator } = mount;
-  const { superblock: s, cache } = volume;
   const inode = reservedInode(volume, RESIZE_INODE, TYPE_FILE | 0o600);
   const perBlock = volume.blockBytes / 4;
-  const { first: top } = await allocator.allocate(s.firstDataBlock, 1);
+  const { first: top } = await allocator.allocate(volume.superblock.firstDataBlock, 1);
   new DataView(inode.map.buffer, inode.map.byteOffset).setUint32(13 * 4, top, true);
   inode.size = (perBlock * perBlock + perBlock + 12) * volume.blockBytes;
+  listReservedBlocks(volume, inode, top);
+  await volume.saveInode(inode);
+}
+
+/** Fills `top` with the reserved blocks behind the descriptors, and each of those with its counterparts in the groups with copies. */
+export function listReservedBlocks(volume: ExtVolume, inode: Inode, top: number): void {
+  const { superblock: s, cache } = volume;
+  const perBlock = volume.blockBytes / 4;
   const index = cache.fresh(top);
   let blocks = 1;
   for (let n = 0; n < s.reservedDescriptorBlocks; n += 1) {
@@ -236,7 +243,6 @@ async function makeResizeInode(mount: Mount): Promise<void> {
     }
   }
   inode.sectors = (blocks * volume.blockBytes) / 512;
-  await volume.saveInode(inode);
 }
 
 async function makeJournal(mount: Mount, blocks: number): Promise<void> {
