@@ -46,7 +46,8 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets promises that wait for nothing outside run. */
+/** Lets promises run that wait for nothing outside, however many wait for one another. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+  // A turn of the event loop begins when no promise has anything left to do.
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
