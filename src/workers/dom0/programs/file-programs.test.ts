@@ -77,6 +77,23 @@ async function checkedByHost(path: string): Promise<void> {
   }
 }
 
+describe('e2fsck and resize2fs', () => {
+  it('find an image clean, grow it after it was made longer, and leave alone what is mounted', async () => {
+    await ok('truncate -s 8M image');
+    await ok('mkfs.ext4 -q -F image');
+    expect(await ok('e2fsck -f -n image')).toMatch(/^Pass 1: [\s\S]*11\/2048 files/);
+    await ok('truncate -s 24M image');
+    expect(await ok('resize2fs image')).toMatch(/is now \d+ \(1k\) blocks long\.\n$/);
+    expect((await run('e2fsck -f -y image')).status).toBe(0);
+    await checkedByHost('/root/image');
+    await ok('mount -o loop image /mnt');
+    expect(await run('e2fsck -f -y image')).toMatchObject({ status: 8, error: 'e2fsck: image is mounted.\n' });
+    await ok('umount /mnt');
+    expect(await run('e2fsck image')).toMatchObject({ status: 8 });
+    expect(await run('e2fsck -n nothing')).toMatchObject({ status: 8 });
+  });
+});
+
 describe('the recipe of section 6.2', () => {
   it('makes an image of 2 GB that takes little room', async () => {
     const { error, status } = await run('dd if=/dev/zero of=vm1disk bs=1k seek=2048k count=1');

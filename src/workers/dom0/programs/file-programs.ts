@@ -1,6 +1,7 @@
 /** The programs of domain 0 that work on files, devices and file systems. */
 import type { Command } from '../../../engine/toolstack/command.ts';
 import { attributePrograms } from './attributes.ts';
+import { checkPrograms } from './check-file-system.ts';
 import { comparePrograms } from './compare.ts';
 import { copyProgram } from './copy.ts';
 import { dd } from './dd.ts';
@@ -16,6 +17,7 @@ export function filePrograms(tools: MakeTools): Command[] {
     loopSetup(tools.sources.loops),
     ...new Mounter(tools).programs(),
     ...makeFileSystemPrograms(tools),
+    ...checkPrograms(tools),
     ...roomPrograms(tools),
     ...attributePrograms(tools),
     ...comparePrograms(tools),

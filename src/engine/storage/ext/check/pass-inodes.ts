@@ -1,7 +1,7 @@
 /** Pass 1: every inode by itself: its kind, its size, the blocks it maps. */
 import { crc32c, crc32cOfWord } from '../checksum.ts';
 import { setBit } from '../bitmap.ts';
-import type { Inode} from '../inode.ts';
+import type { Inode } from '../inode.ts';
 import { inodeChecksum } from '../inode.ts';
 import { isFastLink, recordType } from '../inode-life.ts';
 import { COMPAT, FIRST_INODE, RESIZE_INODE, ROOT_INODE, RO_COMPAT } from '../layout.ts';
