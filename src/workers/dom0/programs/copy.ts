@@ -135,6 +135,10 @@ class Copy {
         throw new ProgramError(`'${from}' and '${to}' are the same file`);
       if (this.how.noClobber || (this.how.update && existing.mtimeMs >= status.mtimeMs)) return;
     }
+    const source = await files.realPath(from).catch(() => from);
+    // The image of the file system that is copied to would grow as it is read.
+    if (files.mounts.list().some((mount) => mount.source === source && to.startsWith(`${mount.path}/`)))
+      throw new ProgramError(`not copying '${from}', which holds the file system of '${to}'`);
     this.files += 1;
     if (this.how.verbose) this.io.out(`'${from}' -> '${to}'\n`);
     const key = `${status.fileSystem}:${status.inode}`;

@@ -118,6 +118,12 @@ describe('the recipe of section 6.2', () => {
     await expect(sources.open({ frontDomid: 1, id: 2049, type: 'file', params: '/root/vm1disk', mode: 'w' })).rejects.toThrow(
       'File /root/vm1disk is loopback-mounted through /dev/loop0,\nwhich is mounted in the privileged domain,\nand so cannot be mounted by a guest.',
     );
+    // As the manual has it, with the image itself among what is copied.
+    expect(await run('cp -ax /root /mnt')).toMatchObject({
+      status: 1,
+      error: "cp: not copying '/root/vm1disk', which holds the file system of '/mnt/root/vm1disk'\n",
+    });
+    expect(await files.exists('/mnt/root/vm1disk')).toBe(false);
     await ok('umount /mnt');
     expect(await ok('losetup -a')).toBe('');
     await ok('mount -o loop,ro vm1disk /mnt');
