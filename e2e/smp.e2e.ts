@@ -18,15 +18,9 @@ test('32 vCPUs boot, and locks hold', async ({ machine }) => {
   await stressLocks(machine, 'many', 32, 512, 300_000);
 });
 
-for (const translator of ['off', 'eager']) {
-  test(`two vCPUs with the translator ${translator}`, async ({ page }) => {
-    const machine = await openMachine(page, `boot=memory&hypervisor=translator=${translator}`);
-    await bootSmpGuest(machine, 'two', 2);
-    for (const { instructionsInterpreted, instructionsTranslated } of await machine.counters('two')) {
-      const share = instructionsTranslated / (instructionsTranslated + instructionsInterpreted);
-      if (translator === 'off') expect(share).toBe(0);
-      else expect(share).toBeGreaterThan(0.3);
-    }
-    await stressLocks(machine, 'two', 3, 512, 240_000);
-  });
-}
+test('two vCPUs with the translator off', async ({ page }) => {
+  const machine = await openMachine(page, 'boot=memory&hypervisor=translator=off');
+  await bootSmpGuest(machine, 'two', 2);
+  for (const { instructionsTranslated } of await machine.counters('two')) expect(instructionsTranslated).toBe(0);
+  await stressLocks(machine, 'two', 3, 512, 240_000);
+});

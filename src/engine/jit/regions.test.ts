@@ -44,7 +44,10 @@ class Machine {
     fixture.map(DATA);
     fixture.bytes.fill(HLT, this.first, this.first + 4096);
     fixture.bytes.fill(HLT, this.second, this.second + 4096);
-    this.translator = new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, EAGER_OPTIONS);
+    this.translator = new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, {
+      ...EAGER_OPTIONS,
+      growthThreshold: 2,
+    });
   }
 
   /** Puts code in place before anything has been decoded there. */

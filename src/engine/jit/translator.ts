@@ -42,7 +42,7 @@ export const EAGER_OPTIONS: TranslatorOptions = {
   threshold: 1,
   everything: true,
   maximumRegions: 4000,
-  growthThreshold: 2,
+  growthThreshold: 500,
 };
 
 const pageStart = (host: number): number => (host & ~PAGE_MASK) >>> 0;
