@@ -24,7 +24,7 @@ export function opcodesOf(row: Row): { map: number; opcodes: number[] } {
 }
 
 const SIZES: Record<string, number> = {
-  b: 1, w: 2, d: 4, q: 8, x: 16, t: 10, ss: 4, sd: 8, v: format.SIZE_V, y: format.SIZE_Y, z: format.SIZE_Z, n: 0, p: 0,
+  b: 1, w: 2, d: 4, q: 8, x: 16, t: 10, ss: 4, sd: 8, v: format.SIZE_V, y: format.SIZE_Y, z: format.SIZE_Z, n: 0, p: format.SIZE_V,
 }; // prettier-ignore
 
 const PREFIXES = { np: 1, '66': 2, F3: 3, F2: 4 } as const;

@@ -30,10 +30,11 @@ import {
 } from '../layout';
 import { DF, condition, getRflags, setRflags } from '../flags';
 import { generalProtection, raise, undefinedOpcode } from '../fault';
-import { descriptorPointer, enterSystemCall, executePrivileged, softwareInterrupt } from '../host';
+import { enterSystemCall, executePrivileged, softwareInterrupt } from '../host';
 import { beginStore, endStore, readable } from '../memory';
 import { enterGuest, leaveGuest } from '../rendezvous';
 import { isCanonical } from '../tlb';
+import { checkCodeSegment } from './code-segment';
 import { loadExtended, operandSize, rmReadable, storeValue, writeRegister, writeRm } from './operands';
 
 /** A fault of an implicit stack access: what would be #GP is #SS. */
@@ -255,15 +256,6 @@ export function syscall(cpu: usize, op: usize): i32 {
   return status;
 }
 
-/** Present 64-bit code of privilege level 3: the descriptor's P, S, code and L, and its DPL. */
-const LONG_CODE: u64 = 0x0020f80000000000;
-
-/** Whether `selector` names a segment that code can go on in. Compatibility mode is not there. */
-function isLongCode(cpu: usize, selector: u32): bool {
-  const pointer = descriptorPointer(cpu, selector);
-  return pointer != 0 && (load<u64>(pointer) & LONG_CODE) == LONG_CODE;
-}
-
 /**
  * IRET to the same privilege, as guest kernels do it to serialise: RIP CS RFLAGS RSP SS popped; IF, IOPL and VM stay.
  * What changes mode is the hypervisor's.
@@ -280,7 +272,8 @@ export function iret(cpu: usize, op: usize): i32 {
   const newRsp = load<u64>(p, 24);
   const ss = <u32>load<u16>(p, 32);
   if ((cs & 3) != 3 || (ss & 3) != 3) return raise(cpu, VECTOR_GP, cs & 0xfffc);
-  if (cs != <u32>load<u16>(cpu + VCPU_SELECTORS + 2) && !isLongCode(cpu, cs)) return raise(cpu, VECTOR_GP, cs & 0xfffc);
+  const status = checkCodeSegment(cpu, cs);
+  if (status != NEXT) return status;
   if (!isCanonical(rip)) return generalProtection(cpu);
   store<u16>(cpu + VCPU_SELECTORS + 2, <u16>cs);
   store<u16>(cpu + VCPU_SELECTORS + 4, <u16>ss);

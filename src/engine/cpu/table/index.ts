@@ -15,6 +15,7 @@ export const handlerFiles: readonly string[] = [
   'shift',
   'string',
   'control',
+  'far',
   'system',
   'x87-arithmetic',
   'x87-compare',

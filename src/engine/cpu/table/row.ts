@@ -24,7 +24,7 @@ export interface Row {
    * P (MMX, reg) Q (MMX or memory, rm) N (MMX only, rm) S (segment, reg) C D (control, debug, reg) Z (GPR in the opcode)
    * I (immediate) J (relative branch) O (memory offset, moffs) A (accumulator) T (x87 st(i), rm); "1" a constant one; "CL".
    * Types: b w d q 1, 2, 4, 8 bytes; v by operand size (2, 4, 8); z immediate of 2 or 4 bytes sign-extended; y 4 or 8 by REX.W;
-   * x 16 bytes; ss sd scalar 4, 8; t 10 bytes; p far pointer; n anything (size is the handler's matter).
+   * x 16 bytes; ss sd scalar 4, 8; t 10 bytes; p far pointer, an offset by operand size and a selector; n anything (size is the handler's matter).
    * The first operand's type gives OP_SIZE.
    */
   readonly operands: string;
