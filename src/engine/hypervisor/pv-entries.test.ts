@@ -262,6 +262,34 @@ describe('iret', () => {
     expect(words[9]).toBe(0x1000n);
     expect(words[10]).toBe(BigInt(bad.ss | 3));
   });
+
+  test('the failsafe frame has DS, ES, FS and GS behind RCX and R11', () => {
+    guest.hypercall(__HYPERVISOR_stack_switch, 0xe02b, STACK_TOP);
+    const selectors = { es: 0x10, ds: 0x20, fs: 0x30, gs: 0x40 };
+    const numbers = { es: 0, ds: 3, fs: 4, gs: 5 };
+    for (const name of ['es', 'ds', 'fs', 'gs'] as const)
+      guest.view.setUint16(guest.cpu + VCPU_SELECTORS + 2 * numbers[name], selectors[name], true);
+    iret({ rip: USER_CODE, cs: 0xe02b, ss: 0xe02b, rflags: IF, rsp: 0x1000n, rcx: 1n, r11: 2n });
+    expect(guest.get(VCPU_RIP)).toBe(FAILSAFE);
+    expect(guest.stackWords(guest.get(VCPU_RSP), 6)).toEqual([1n, 2n, 0x20n, 0x10n, 0x30n, 0x40n]);
+  });
+
+  test('unmasks non-maskable interrupts: one that came meanwhile is delivered', () => {
+    guest.setTraps([2, 0, HANDLER]);
+    guest.hypercall(__HYPERVISOR_stack_switch, 0xe02b, STACK_TOP - 0x200n);
+    guest.core.pvSendNmi(guest.cpu);
+    guest.core.run(guest.cpu, 1);
+    expect(guest.get(VCPU_RIP)).toBe(HANDLER);
+    const inHandler = guest.get(VCPU_RSP);
+    guest.core.pvSendNmi(guest.cpu);
+    guest.core.run(guest.cpu, 1);
+    // Not one upon the other.
+    expect(guest.get(VCPU_RSP)).toBe(inHandler);
+    guest.userCode(SPIN);
+    toUser();
+    expect(guest.state()).toMatchObject({ rip: HANDLER, user: false, rsp: STACK_TOP - 0x200n - 56n });
+    expect(frame(false)).toMatchObject({ rip: USER_CODE, cs: 0xe033n });
+  });
 });
 
 describe('from user mode', () => {

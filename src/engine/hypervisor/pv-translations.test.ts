@@ -3,6 +3,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { DOMID_SELF } from '../abi/domid.ts';
 import { __HYPERVISOR_mmu_update, __HYPERVISOR_mmuext_op } from '../abi/hypercall.ts';
 import {
+  MMUEXT_CLEAR_PAGE,
+  MMUEXT_COPY_PAGE,
   MMUEXT_INVLPG_LOCAL,
   MMUEXT_NEW_BASEPTR,
   MMUEXT_NEW_USER_BASEPTR,
@@ -33,8 +35,8 @@ const change = (tablePfn: number, slot: number, entry: bigint): void => {
   const requests = guest.quads(0, pointerTo(tablePfn, slot), entry);
   expect(guest.hypercall(__HYPERVISOR_mmu_update, requests, 1, 0, DOMID_SELF)).toBe(0);
 };
-const extended = (command: number, first: bigint | number = 0): number =>
-  guest.hypercall(__HYPERVISOR_mmuext_op, guest.quads(0, command, first, 0), 1, 0, DOMID_SELF);
+const extended = (command: number, first: bigint | number = 0, second: bigint | number = 0): number =>
+  guest.hypercall(__HYPERVISOR_mmuext_op, guest.quads(0, command, first, second), 1, 0, DOMID_SELF);
 const userPage = (pfn: number): bigint => maddrOf(pfn) | P | US;
 
 const movRax = (address: bigint): number[] => [
@@ -215,6 +217,34 @@ describe('on one vCPU', () => {
   });
 });
 
+describe('a page of code', () => {
+  const returns = (value: number): number[] => [0xb8, value, 0, 0, 0, 0xeb, 0xfe];
+  const runsTo = (): bigint => {
+    runUser(SPARE, 1);
+    return guest.get(VCPU_RAX);
+  };
+  beforeEach(() => {
+    guest.bytes.set(returns(1), guest.ram(3));
+    guest.bytes.set(returns(2), guest.ram(4));
+    change(L1_PFN, SPARE_SLOT, userPage(3) | RW);
+    useRoot(guest.userRoot);
+    expect(runsTo()).toBe(1n);
+  });
+
+  test('that is copied over is run as it is then', () => {
+    expect(extended(MMUEXT_COPY_PAGE, mfnOf(3), mfnOf(4))).toBe(0);
+    expect(runsTo()).toBe(2n);
+  });
+
+  test('that is cleared is run as it is then', () => {
+    expect(extended(MMUEXT_CLEAR_PAGE, mfnOf(3))).toBe(0);
+    // Now it is full of "add [rax], al".
+    guest.set(VCPU_RAX, SPARE + 0x807n);
+    runUser(SPARE, 1);
+    expect(guest.bytes[guest.ram(3, 0x807)]).not.toBe(0);
+  });
+});
+
 describe('kernel roots', () => {
   /** What the kernel needs of the lower half. */
   const kernelPages = (spare: number): [number, bigint][] => [
@@ -276,6 +306,24 @@ describe('between vCPUs', () => {
     for (let n = 1; n < count; n += 1) change(L1_PFN, SPARE_SLOT + 1, userPage(n % 2 ? 2 : 3));
     on(1, () => extended(MMUEXT_TLB_FLUSH_LOCAL));
     expect(on(1, () => kernelReads(SPARE))).toBe(3n);
+  });
+
+  test('changes are caught up with when the root in use is loaded once more', () => {
+    change(L1_PFN, SPARE_SLOT, userPage(2));
+    expect(on(1, () => kernelReads(SPARE))).toBe(2n);
+    change(L1_PFN, SPARE_SLOT, userPage(3));
+    expect(on(1, () => extended(MMUEXT_NEW_BASEPTR, mfnOf(L4_PFN)))).toBe(0);
+    expect(on(1, () => kernelReads(SPARE))).toBe(3n);
+    useRoot(guest.userRoot);
+    on(1, () => {
+      useRoot(guest.userRoot);
+      expect(userReads()).toBe(3n);
+    });
+    change(L1_PFN, SPARE_SLOT, userPage(4));
+    on(1, () => {
+      expect(extended(MMUEXT_NEW_BASEPTR, mfnOf(L4_PFN))).toBe(0);
+      expect(userReads()).toBe(4n);
+    });
   });
 
   test('a root that went is gone for a vCPU that had it', () => {
