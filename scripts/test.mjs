@@ -68,11 +68,10 @@ await command(() => {
     process.env['WEBXEN_TRANSLATOR'] = values.translator;
   }
   const wants = (name) => chosen.length === 0 || chosen.includes(name);
+  // First of all, since where it fails somebody has to do something.
+  if (wants('scenarios')) process.env['WEBXEN_CHROMIUM'] = ensureChromium();
   prepare({ testImages: true });
-  if (wants('scenarios')) {
-    process.env['WEBXEN_CHROMIUM'] = ensureChromium();
-    buildSite();
-  }
+  if (wants('scenarios')) buildSite();
   mkdirSync(reports, { recursive: true });
   const results = [...(wants('unit') ? [unitTests()] : []), ...(wants('scenarios') ? [scenarios()] : [])];
   const passed = results.reduce((sum, result) => sum + result.passed, 0);
