@@ -17,7 +17,7 @@ function playwright(project, rest, environment = {}) {
 
 await command(() => {
   const [project = '', ...rest] = process.argv.slice(2);
-  prepare({ testImages: true });
+  prepare({ testImages: true, soakImages: project === 'soak' });
   process.env['WEBXEN_CHROMIUM'] = ensureChromium();
   buildSite();
   const statuses = [playwright(project, rest)];

@@ -131,13 +131,14 @@ function makeImages(parameters) {
   run('Making the guest images', installed('tsx'), ['scripts/images/main.ts', ...parameters]);
 }
 
-/** @param {{ testImages?: boolean }} [options] */
+/** @param {{ testImages?: boolean, soakImages?: boolean }} [options] */
 export function prepare(options = {}) {
   checkNode();
   installDependencies();
   buildModules();
   makeImages([]);
   if (options.testImages) makeImages(['tests']);
+  if (options.soakImages) makeImages(['soak']);
 }
 
 /** The static site in dist/, built again when anything it is made of has changed. */

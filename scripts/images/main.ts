@@ -8,6 +8,7 @@ import { PackageError, packageSource, type PackageSource, unpack } from './debia
 import { collectModules } from './kernel-modules.ts';
 import { type ImageRecord, imageRecord, packageRecord, recipeOf, upToDate, writeManifest } from './manifest.ts';
 import { addGuestSystem, Tree } from './ramdisk.ts';
+import { makeDiskPrograms } from './disk-programs.ts';
 import { makeTestImages } from './test-ramdisk.ts';
 
 interface KernelChoice {
@@ -39,6 +40,7 @@ const MODULES = [
 
 const outputDirectory = 'public/images';
 const testDirectory = 'build/test-images';
+const soakDirectory = 'build/soak-images';
 
 async function makeImages(source: PackageSource, recipe: string): Promise<void> {
   console.log('images: busybox-static');
@@ -91,17 +93,38 @@ async function makeImages(source: PackageSource, recipe: string): Promise<void> 
   writeManifest(outputDirectory, { version: 1, recipe, images });
 }
 
+/** What can be made: the site's images unless "tests" or "soak" is asked for. */
+interface Target {
+  readonly directory: string;
+  /** Files and folders that it is made by, or of. */
+  readonly sources: readonly string[];
+  make(source: PackageSource, recipe: string): Promise<void>;
+}
+
+const common = ['images/rootfs', 'scripts/images'];
+const targets: Readonly<Record<string, Target>> = {
+  site: { directory: outputDirectory, sources: common, make: makeImages },
+  tests: {
+    directory: testDirectory,
+    sources: [...common, 'images/checks'],
+    make: (source, recipe) => makeTestImages(source, testDirectory, recipe),
+  },
+  soak: {
+    directory: soakDirectory,
+    sources: [...common, 'images/disks'],
+    make: (source, recipe) => makeDiskPrograms(source, soakDirectory, recipe),
+  },
+};
+
 async function main(): Promise<void> {
-  const force = process.argv.includes('--force');
-  const forTests = process.argv.includes('tests');
-  const directory = forTests ? testDirectory : outputDirectory;
-  const recipe = recipeOf(['images/rootfs', 'scripts/images', ...(forTests ? ['images/checks'] : [])]);
-  if (!force && upToDate(directory, recipe)) {
-    console.log(`images: ${directory} is up to date`);
-  } else if (forTests) {
-    await makeTestImages(packageSource(), directory, recipe);
+  const [name = 'site'] = process.argv.slice(2).filter((word) => !word.startsWith('-'));
+  const target = targets[name];
+  if (target === undefined) throw new PackageError(`There are no images "${name}"; there are ${Object.keys(targets).join(', ')}.`);
+  const recipe = recipeOf(target.sources);
+  if (!process.argv.includes('--force') && upToDate(target.directory, recipe)) {
+    console.log(`images: ${target.directory} is up to date`);
   } else {
-    await makeImages(packageSource(), recipe);
+    await target.make(packageSource(), recipe);
   }
 }
 
