@@ -10,6 +10,7 @@ import { type ImageRecord, imageRecord, packageRecord, recipeOf, upToDate, write
 import { addGuestSystem, Tree } from './ramdisk.ts';
 import { makeDiskPrograms } from './disk-programs.ts';
 import { makeTestImages } from './test-ramdisk.ts';
+import { contentsOf, type Kernel, packTar, timeOf, userlandTree } from './userland.ts';
 
 interface KernelChoice {
   /** Package that always depends on the newest kernel of its kind. */
@@ -50,6 +51,7 @@ async function makeImages(source: PackageSource, recipe: string): Promise<void> 
   rmSync(outputDirectory, { recursive: true, force: true });
   mkdirSync(outputDirectory, { recursive: true });
   const images: ImageRecord[] = [];
+  const kernels: Kernel[] = [];
   const write = (fields: Omit<ImageRecord, 'bytes' | 'sha256'>, content: Uint8Array): void => {
     writeFileSync(join(outputDirectory, fields.file), content);
     images.push(imageRecord(fields, content));
@@ -78,7 +80,10 @@ async function makeImages(source: PackageSource, recipe: string): Promise<void> 
     const tree = new Tree();
     tree.skeleton();
     addGuestSystem(tree, busyboxProgram);
-    tree.modules(release, collectModules(moduleDirectory, MODULES), readFileSync(join(moduleDirectory, 'modules.builtin')));
+    const modules = collectModules(moduleDirectory, MODULES);
+    const builtin = readFileSync(join(moduleDirectory, 'modules.builtin'));
+    tree.modules(release, modules, builtin);
+    kernels.push({ release, modules, builtin, package: kernel });
     write(
       {
         file: `initrd.img-${release}`,
@@ -90,6 +95,21 @@ async function makeImages(source: PackageSource, recipe: string): Promise<void> 
       tree.pack(),
     );
   }
+  const userland = userlandTree(busybox, kernels);
+  const time = timeOf(busybox);
+  write(
+    {
+      // Not .tar.gz: there are servers that then announce the compression, and browsers unpack.
+      file: 'userland.img',
+      kind: 'userland',
+      aliases: [],
+      description: "The system in domain 0's root that guests are given: busybox, settings, the kernels' modules",
+      packages: [busybox, ...kernels.map((kernel) => kernel.package)].map(packageRecord),
+      time,
+      contents: contentsOf(userland),
+    },
+    packTar(userland, time),
+  );
   writeManifest(outputDirectory, { version: 1, recipe, images });
 }
 
@@ -103,7 +123,7 @@ interface Target {
 
 const common = ['images/rootfs', 'scripts/images'];
 const targets: Readonly<Record<string, Target>> = {
-  site: { directory: outputDirectory, sources: common, make: makeImages },
+  site: { directory: outputDirectory, sources: [...common, 'src/engine/storage/tar'], make: makeImages },
   tests: {
     directory: testDirectory,
     sources: [...common, 'images/checks'],

@@ -1,6 +1,6 @@
 /**
  * public/images/manifest.json: what each image is, which packages it was made of, under which licences, and where their source
- * is. dom0 shows the files it names in /boot and fetches them when they are first used.
+ * is. dom0 shows the files it names in /boot, and those in a userland in its root, and fetches them when they are first used.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -17,15 +17,19 @@ export interface PackageRecord {
 }
 
 export interface ImageRecord {
-  /** Name in public/images/ and in dom0's /boot. */
+  /** Name in public/images/ and, of kernels and ramdisks, in dom0's /boot. */
   readonly file: string;
-  readonly kind: 'kernel' | 'ramdisk' | 'text';
+  readonly kind: 'kernel' | 'ramdisk' | 'userland' | 'text';
   readonly bytes: number;
   readonly sha256: string;
   /** Other names it has in /boot. */
   readonly aliases: readonly string[];
   readonly description: string;
   readonly packages: readonly PackageRecord[];
+  /** Of a userland: when its files were last changed, seconds since 1970. */
+  readonly time?: number;
+  /** Of a userland: what is in the archive, as `contentsOf` words it. Shown in dom0's root before the archive is fetched. */
+  readonly contents?: readonly string[];
 }
 
 export interface Manifest {
@@ -61,8 +65,9 @@ function licenceOf(unpacked: UnpackedPackage): string {
 }
 
 export function imageRecord(fields: Omit<ImageRecord, 'bytes' | 'sha256'>, content: Uint8Array): ImageRecord {
-  const { packages, ...rest } = fields;
-  return { ...rest, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex'), packages };
+  const { packages, contents, ...rest } = fields;
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  return { ...rest, bytes: content.length, sha256, packages, ...(contents === undefined ? {} : { contents }) };
 }
 
 /** One checksum over all files below the given paths: changes when any name or content does. */

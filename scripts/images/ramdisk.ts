@@ -55,9 +55,22 @@ export class Tree {
 
   /** The console the kernel opens for the first program, before devtmpfs is there. */
   consoleDevice(): void {
-    this.directory('dev');
-    this.entries.set('dev/console', { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 });
-    this.entries.set('dev/null', { kind: 'character-device', path: 'dev/null', mode: 0o666, major: 1, minor: 3 });
+    this.characterDevice('dev/console', 0o600, 5, 1);
+    this.characterDevice('dev/null', 0o666, 1, 3);
+  }
+
+  characterDevice(path: string, mode: number, major: number, minor: number): void {
+    this.parents(path);
+    this.entries.set(path, { kind: 'character-device', path, mode, major, minor });
+  }
+
+  has(path: string): boolean {
+    return this.entries.has(path);
+  }
+
+  /** A directory comes before what is in it. */
+  list(): CpioEntry[] {
+    return [...this.entries.values()];
   }
 
   /** Everything below a folder of this repository, in a stable order. */
@@ -107,12 +120,12 @@ export class Tree {
 
   /** Makes the tree in a directory of the host. */
   writeTo(directory: string): void {
-    plant([...this.entries.values()], directory);
+    plant(this.list(), directory);
   }
 
   /** Gzip-compressed cpio; the same tree always gives the same bytes. */
   pack(): Uint8Array {
-    return gzipSync(writeCpio([...this.entries.values()]), { level: 9 });
+    return gzipSync(writeCpio(this.list()), { level: 9 });
   }
 
   private parents(path: string): void {

@@ -36,4 +36,9 @@ export const CHARACTER_DEVICES = [
   { name: 'urandom', major: 1, minor: 9, mode: 0o666 },
   { name: 'tty', major: 5, minor: 0, mode: 0o666 },
   { name: 'console', major: 5, minor: 1, mode: 0o600 },
+  { name: 'ptmx', major: 5, minor: 2, mode: 0o666 },
+  { name: 'kmsg', major: 1, minor: 11, mode: 0o600 },
+  { name: 'tty1', major: 4, minor: 1, mode: 0o600 },
+  { name: 'hvc0', major: 229, minor: 0, mode: 0o600 },
+  { name: 'xvc0', major: 204, minor: 191, mode: 0o600 },
 ] as const;

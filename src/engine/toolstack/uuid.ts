@@ -15,8 +15,13 @@ export function parseUuid(text: string): Uint8Array | undefined {
 
 /** A random UUID (version 4). */
 export function randomUuid(entropy: Entropy): string {
-  const bytes = entropy.bytes(16).slice();
+  return formatUuid(versionFour(entropy.bytes(16)));
+}
+
+/** 16 random bytes as a UUID of version 4. */
+export function versionFour(random: Uint8Array): Uint8Array {
+  const bytes = random.slice(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return formatUuid(bytes);
+  return bytes;
 }

@@ -1,9 +1,10 @@
 /** What stands in domain 0's file system when it is used for the first time. */
+import { crc32 } from '../../engine/storage/crc32.ts';
 import { encodeUtf8 } from '../../engine/storage/utf8.ts';
 import type { FileSystem } from '../../engine/storage/file-system.ts';
 import { DEFAULT_HOST_NAME } from '../../engine/toolstack/dom0-identity.ts';
 
-const DEMO = `# A guest to begin with: Debian's kernel for virtual machines, with a small system in its ramdisk.
+const DEMO = `# A guest to begin with: Debian's kernel for virtual machines, and a disk with a small system.
 #
 #   xm create -c demo        start it and look at its console; Ctrl-] leaves the console
 #   xm console demo          go back to the console
@@ -16,6 +17,11 @@ ramdisk = "/boot/initrd.img-cloud"
 memory  = 256
 vcpus   = 1
 name    = "demo"
+
+# Its disk is a file of domain 0, made when it is first used. What the guest writes there is still there after it was shut down, and
+# after the page was loaded anew. Back to the beginning:  cp /var/lib/xen/images/base.img /var/lib/xen/images/demo.img
+disk    = [ "file:/var/lib/xen/images/demo.img,xvda1,w" ]
+root    = "/dev/xvda1 ro"
 
 # Further parameters of the kernel. earlyprintk shows its first messages, before the console driver is there.
 extra   = "console=hvc0 earlyprintk=xen"
@@ -59,6 +65,7 @@ vcpus = 1
 #vif = [ 'mac=00:16:3e:00:00:11, bridge=xenbr0' ]
 
 # Disks: what, as which device in the guest, r or w. "pvcreate /dev/sda10; vgcreate vg /dev/sda10; lvcreate -L 256M -n lvm1 vg" makes a volume.
+# "cp /var/lib/xen/images/base.img /root/disk.img" makes one in a file with a small system on it, at once.
 #disk = [ 'phy:vg/lvm1,sda1,w', 'file:/root/disk.img,sda2,r' ]
 
 # Where the guest finds its root file system; without it this ramdisk stays the root.
@@ -126,15 +133,27 @@ and leave its console with Ctrl-]. There is  help  and  xm help.
 
 `;
 
-const FILES: readonly (readonly [path: string, text: string, mode?: number])[] = [
-  ['/etc/hostname', `${DEFAULT_HOST_NAME}\n`],
-  ['/etc/hosts', `127.0.0.1\tlocalhost\n127.0.1.1\t${DEFAULT_HOST_NAME}\n`],
-  ['/etc/passwd', 'root:x:0:0:root:/root:/bin/bash\n'],
-  ['/etc/group', 'root:x:0:\n'],
-  ['/etc/motd', MESSAGE_OF_THE_DAY],
-  ['/etc/xen/demo', DEMO],
-  ['/etc/xen/xmexample1', XMEXAMPLE1],
-  ['/etc/xen/xmexample2', XMEXAMPLE2],
+interface DefaultFile {
+  readonly path: string;
+  readonly text: string;
+  /** Checksums of what earlier versions of the machine planted there. */
+  readonly earlier?: readonly number[];
+}
+
+const FILES: readonly DefaultFile[] = [
+  { path: '/etc/hostname', text: `${DEFAULT_HOST_NAME}\n` },
+  { path: '/etc/hosts', text: `127.0.0.1\tlocalhost\n127.0.1.1\t${DEFAULT_HOST_NAME}\n` },
+  // Guests are given copies: the shell is one that they have.
+  {
+    path: '/etc/passwd',
+    text: 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n',
+    earlier: [0x302c1e31],
+  },
+  { path: '/etc/group', text: 'root:x:0:\ntty:x:5:\nnogroup:x:65534:\n', earlier: [0x91c2707e] },
+  { path: '/etc/motd', text: MESSAGE_OF_THE_DAY },
+  { path: '/etc/xen/demo', text: DEMO, earlier: [0xc4239fd3] },
+  { path: '/etc/xen/xmexample1', text: XMEXAMPLE1, earlier: [0x212dc4dc] },
+  { path: '/etc/xen/xmexample2', text: XMEXAMPLE2 },
 ];
 
 const DIRECTORIES = ['/boot', '/dev', '/etc/xen/auto', '/mnt', '/proc', '/root', '/tmp', '/var/log', '/var/run'];
@@ -142,5 +161,13 @@ const DIRECTORIES = ['/boot', '/dev', '/etc/xen/auto', '/mnt', '/proc', '/root',
 /** For a file system that has never been used. */
 export async function plantDefaultFiles(files: FileSystem): Promise<void> {
   for (const path of DIRECTORIES) await files.makeDirectory(path, { recursive: true });
-  for (const [path, text, mode] of FILES) await files.writeFile(path, encodeUtf8(text), mode);
+  for (const { path, text } of FILES) await files.writeFile(path, encodeUtf8(text));
+}
+
+/** For one that an earlier version planted: a file that nobody has touched since becomes the present one. */
+export async function renewDefaultFiles(files: FileSystem): Promise<void> {
+  for (const { earlier, path, text } of FILES) {
+    if (earlier === undefined || !(await files.exists(path)) || (await files.stat(path)).kind !== 'file') continue;
+    if (earlier.includes(crc32(await files.readFile(path)))) await files.writeFile(path, encodeUtf8(text));
+  }
 }

@@ -36,6 +36,9 @@ const site: BootFiles = {
   },
 };
 
+const DISKLESS =
+  'kernel = "/boot/vmlinuz-cloud"\nramdisk = "/boot/initrd.img-cloud"\nmemory = 256\nname = "demo"\nextra = "console=hvc0 earlyprintk=xen"\n';
+
 let hypervisor: SimulatedHypervisor;
 let consoles: Map<number, GuestConsole>;
 let progress: Progress[];
@@ -119,6 +122,8 @@ beforeEach(async () => {
   earlier = undefined;
   chunks = new MemoryChunkStore();
   await boot();
+  // The simulated hypervisor's guests take no disks.
+  await write('/etc/xen/demo', DISKLESS);
 });
 
 describe('volumes', () => {

@@ -1,5 +1,4 @@
 /** Domain 0 once it is up: its files, daemons, programs and terminals, put together. */
-import type { BootFiles } from '../../engine/storage/boot-files.ts';
 import { mountBootFiles } from '../../engine/storage/boot-files.ts';
 import { BlockDeviceTable } from '../../engine/storage/block-devices.ts';
 import { FileSystem } from '../../engine/storage/file-system.ts';
@@ -31,7 +30,9 @@ import type { ShellHost, ShellProcess } from '../shell/shell-host.ts';
 import { MachineDisks } from '../storage/machine-disks.ts';
 import { storageProgram, type StorageEstimate } from '../storage/storage-program.ts';
 import { ConsoleDaemon } from './console-daemon.ts';
-import { plantDefaultFiles } from './default-files.ts';
+import { plantDefaultFiles, renewDefaultFiles } from './default-files.ts';
+import { showUserland } from './userland.ts';
+import type { SiteImages } from './site-boot-files.ts';
 import { mountSystemFiles } from './system-mounts.ts';
 import { Executor } from './executor.ts';
 import type { CreateMachine, Machine } from './machine-interface.ts';
@@ -61,7 +62,7 @@ export interface Dom0Platform {
   random(bytes: Uint8Array): void;
   /** What the browser says about its room. */
   estimate(): Promise<StorageEstimate>;
-  bootFiles(): Promise<BootFiles>;
+  bootFiles(): Promise<SiteImages>;
   scripts(): ScriptEvaluator;
   spawnShell(host: ShellHost, programs: readonly string[]): ShellProcess;
   /** Runs a task later, from a fresh stack, with room for other work in between. */
@@ -102,17 +103,27 @@ export class Dom0System {
     const say = (text: string): void => {
       messages.push(`[${((clock.nowMs() - bootTimeMs) / 1000).toFixed(6).padStart(12)}] ${text}\n`);
     };
-    const [machine, { files, pool }, bootFiles] = await Promise.all([
+    const [machine, { files, pool, root }, siteImages] = await Promise.all([
       during(onProgress, 'Starting the hypervisor', platform.createMachine(commandLine)),
       during(onProgress, 'Reading the files of domain 0', openFiles(platform, storage, say)),
-      platform.bootFiles().catch((error: unknown): BootFiles => {
+      platform.bootFiles().catch((error: unknown): SiteImages => {
         say(`boot: ${messageOf(error)}`);
         return { files: [], fetch: (name) => Promise.reject(new Error(`there is no ${name}`)) };
       }),
     ]);
     await mountSystemFiles(files, clock, bootTimeMs);
-    await mountBootFiles(files, BOOT_DIRECTORY, reportingFetches(bootFiles, onProgress));
+    const bootFiles = reportingFetches(siteImages, onProgress);
+    await mountBootFiles(files, BOOT_DIRECTORY, bootFiles);
     say(`boot: ${bootFiles.files.length} kernels and ramdisks in ${BOOT_DIRECTORY}`);
+    if (siteImages.userland !== undefined)
+      showUserland({
+        images: bootFiles,
+        userland: siteImages.userland,
+        root,
+        clock,
+        random: (bytes) => platform.random(bytes),
+        whileMaking: (path, work) => during(onProgress, `Making ${path}`, work),
+      });
 
     const xenstored = new XenstoreServer({
       schedule: (task) => platform.schedule(task),
@@ -224,7 +235,7 @@ async function openFiles(
   platform: Dom0Platform,
   storage: MachineStorage,
   say: (text: string) => void,
-): Promise<{ files: FileSystem; pool: VolumePool }> {
+): Promise<{ files: FileSystem; pool: VolumePool; root: NativeFileSystem }> {
   try {
     const pool = await VolumePool.open(await platform.chunkStore(storage), { log: say });
     let earlier: EarlierFiles | undefined;
@@ -248,9 +259,9 @@ async function openFiles(
     }
     const random = (bytes: Uint8Array): void => platform.random(bytes);
     const files = new FileSystem({ root, rootSource: '/dev/root', devices: new BlockDeviceTable(), random });
-    if (fresh) await plantDefaultFiles(files);
+    await (fresh ? plantDefaultFiles(files) : renewDefaultFiles(files));
     say(`files: ${storage.kind}${fresh ? ', new' : ''}`);
-    return { files, pool };
+    return { files, pool, root };
   } catch (error) {
     throw new Error(`The files of domain 0 cannot be read from this browser's storage: ${messageOf(error)}`, { cause: error });
   }
@@ -266,7 +277,7 @@ async function roomOf(platform: Dom0Platform, storage: MachineStorage): Promise<
 }
 
 /** Fetches of kernels are shown by the page, whoever asked for them. */
-function reportingFetches(bootFiles: BootFiles, onProgress: (progress: Progress) => void): BootFiles {
+function reportingFetches(bootFiles: SiteImages, onProgress: (progress: Progress) => void): SiteImages {
   return {
     files: bootFiles.files,
     fetch: async (name, onFetch) => {

@@ -1,6 +1,12 @@
-/** Kernels and ramdisks of the site: its manifest.json says which; each is fetched when first read, and checked. */
+/** Kernels, ramdisks and the userland of the site: its manifest.json says which; each is fetched when first read, and checked. */
 import type { BootFile, BootFiles } from '../../engine/storage/boot-files.ts';
 import type { FetchProgress } from '../../engine/storage/file-system.ts';
+import { parseUserland, type SiteUserland } from './site-userland.ts';
+
+export interface SiteImages extends BootFiles {
+  /** Its archive is fetched by name, as the others. */
+  readonly userland?: SiteUserland;
+}
 
 interface Image extends BootFile {
   readonly sha256: string;
@@ -13,15 +19,18 @@ export interface SiteBootFilesOptions {
 }
 
 /** A site without images has an empty /boot; one whose list cannot be read rejects with a sentence. */
-export async function siteBootFiles(options: SiteBootFilesOptions): Promise<BootFiles> {
+export async function siteBootFiles(options: SiteBootFilesOptions): Promise<SiteImages> {
   const url = new URL('manifest.json', options.base);
   const response = await options.fetch(url);
   if (response.status === 404) return { files: [], fetch: (name) => Promise.reject(new Error(`the site has no ${name}`)) };
   if (!response.ok)
     throw new Error(`The list of kernels cannot be fetched: the site answered ${response.status} for ${url.pathname}.`);
-  const images = parseManifest(await response.json());
+  const manifest: unknown = await response.json();
+  const images = parseManifest(manifest);
+  const userland = parseUserland(manifest);
   return {
-    files: images,
+    files: images.filter(({ name }) => name !== userland?.archive),
+    ...(userland === undefined ? {} : { userland }),
     fetch: (name, onProgress) => {
       const image = images.find((candidate) => candidate.name === name);
       return image === undefined ? Promise.reject(new Error(`the site has no ${name}`)) : fetchImage(options, image, onProgress);

@@ -11,6 +11,8 @@ type Status = Awaited<ReturnType<IFileSystem['stat']>>;
  * they are shown as executables there, and stay usable when somebody makes such a directory.
  */
 const COMMAND_DIRECTORIES = ['/usr/bin/', '/bin/'];
+/** Where administrators' commands are on a system of a guest's kind: there the shell only finds scripts. */
+const SYSTEM_COMMAND = /^\/(?:usr\/)?sbin\/([^/]+)$/;
 
 export class RemoteFileSystem implements IFileSystem {
   private readonly _host: ShellHost;
@@ -23,7 +25,11 @@ export class RemoteFileSystem implements IFileSystem {
 
   async readFile(path: string, options?: Encoding): Promise<string> {
     const encoding = typeof options === 'object' ? options.encoding : options;
-    const bytes = await this._host.readFile(path);
+    const name = SYSTEM_COMMAND.exec(path)?.[1] ?? '';
+    const isCommand = encoding === undefined && this._isCommand(name);
+    const bytes = isCommand ? await this._host.readFile(path).catch(() => undefined) : await this._host.readFile(path);
+    if (bytes === undefined) return `/usr/bin/${name} "$@"`;
+    if (encoding === undefined && isElf(bytes)) return scriptFor(path, bytes, isCommand ? name : undefined);
     return encoding === 'latin1' || encoding === 'binary' ? latin1(bytes) : new TextDecoder().decode(bytes);
   }
 
@@ -123,8 +129,24 @@ export class RemoteFileSystem implements IFileSystem {
 
   private _isCommandPath(path: string): boolean {
     const directory = COMMAND_DIRECTORIES.find((candidate) => path.startsWith(candidate));
-    return directory !== undefined && this._isCommand(path.slice(directory.length));
+    const name = directory === undefined ? SYSTEM_COMMAND.exec(path)?.[1] : path.slice(directory.length);
+    return name !== undefined && this._isCommand(name);
   }
+}
+
+const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
+const isElf = (bytes: Uint8Array): boolean => ELF_MAGIC.every((byte, at) => bytes[at] === byte);
+
+/**
+ * The shell language takes any executable file that is no command of its own for a script, and asks for it as it asks for any other
+ * text. A program for guests is therefore a text whose first words are the command of that name, or say that there is none, and
+ * whose rest, for those who search in it, is a comment behind that.
+ */
+function scriptFor(path: string, bytes: Uint8Array, command: string | undefined): string {
+  const quoted = `'${path.replaceAll("'", "'\\''")}'`;
+  const refusal = `echo bash: ${quoted}: cannot execute binary file: Exec format error >&2; (exit 126)`;
+  const content = new TextDecoder().decode(bytes).replaceAll('\n', ' ');
+  return `${command === undefined ? refusal : `/usr/bin/${command} "$@"`} #${content}`;
 }
 
 function status(host: HostFileStatus): Status {

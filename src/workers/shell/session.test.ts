@@ -197,6 +197,22 @@ describe('the shell language', { timeout: 30_000 }, () => {
     await run('mkdir -p /usr/bin /bin');
     expect(await run('echo fine; args 1 | cat')).toEqual(['fine', '1']);
   });
+
+  it("keeps its own commands beside a guest's programs, and says that it cannot run those", async () => {
+    const elf = Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, ...encodeUtf8('\necho run\nneedle\n$(echo run)'));
+    for (const path of ['/bin', '/sbin']) await files.makeDirectory(path);
+    for (const path of ['/bin/busybox', '/sbin/args', "/root/it's"]) await files.writeFile(path, elf, 0o755);
+    for (const name of ['ping', 'ls', 'args']) await files.symlink('busybox', `/bin/${name}`);
+    const cannot = 'cannot execute binary file: Exec format error';
+    expect(await run('ping x')).toEqual([`bash: /bin/ping: ${cannot}`]);
+    expect(await run('echo $?')).toEqual(['126']);
+    expect(await run("/bin/busybox ls | cat; ./it\\'s")).toEqual([`bash: /bin/busybox: ${cannot}`, `bash: /root/it's: ${cannot}`]);
+    expect(await run('ls -d /bin | cat; /bin/ls -d /bin | cat')).toEqual(['/bin', '/bin']);
+    expect(await run('args 1 | cat; /sbin/args 2 3 | cat; /usr/sbin/args 4 | cat')).toEqual(['1', '2|3', '4']);
+    expect(await run('grep -c needle /bin/busybox')).toEqual(['1']);
+    await files.writeFile('/sbin/mine', encodeUtf8('#!/bin/sh\necho mine $1\n'), 0o755);
+    expect(await run('mine 5; /sbin/mine 6')).toEqual(['mine 5', 'mine 6']);
+  });
 });
 
 describe('programs of dom0', { timeout: 30_000 }, () => {

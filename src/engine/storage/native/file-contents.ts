@@ -50,6 +50,7 @@ export class FileContents {
       case 'volume':
         return contents.sizeBytes;
       case 'lazy':
+      case 'unmade':
         return contents.source.sizeBytes;
       case 'generated':
         return 0;
@@ -67,7 +68,7 @@ export class FileContents {
   }
 
   async read(node: FileNode, offset: number, into: Uint8Array): Promise<number> {
-    const { contents } = node;
+    const contents = await this.ready(node);
     if (contents.kind !== 'volume') {
       const bytes = await this.wholeOf(contents);
       const part = bytes.subarray(Math.min(offset, bytes.length), Math.min(offset + into.length, bytes.length));
@@ -162,7 +163,7 @@ export class FileContents {
 
   /** Makes `to` hold what `from` holds, without copying what is large. */
   async copy(from: FileNode, to: FileNode): Promise<void> {
-    const { contents } = from;
+    const contents = await this.ready(from);
     if (contents.kind !== 'volume') {
       await this.replace(to, (await this.wholeOf(contents)).slice());
       return;
@@ -275,7 +276,7 @@ export class FileContents {
   private async asVolume(node: FileNode, end: number): Promise<VolumeContents> {
     if (end > FILE_BYTES_MAX) throw new PosixError('EFBIG', 'the file would be larger than 1 TiB');
     await this.fetched(node);
-    const { contents } = node;
+    const contents = await this.ready(node);
     if (contents.kind === 'volume') return contents;
     const { volumes } = this.host;
     if (contents.kind !== 'bytes' || volumes === undefined) throw new PosixError('ENOSPC', FULL);
@@ -298,6 +299,7 @@ export class FileContents {
   private async fetched(node: FileNode): Promise<void> {
     const { contents } = node;
     if (contents.kind === 'generated') throw new PosixError('EPERM', 'the file is made by the system');
+    if (contents.kind === 'unmade') await this.ready(node);
     if (contents.kind !== 'lazy') return;
     const bytes = await this.wholeOf(contents);
     this.checkRoom(bytes.length);
@@ -305,8 +307,56 @@ export class FileContents {
     this.host.changed(node);
   }
 
+  /** The contents, once a disk that is still to be made is made. */
+  private async ready(node: FileNode): Promise<Exclude<Contents, { kind: 'unmade' }>> {
+    for (;;) {
+      const { contents } = node;
+      if (contents.kind !== 'unmade') return contents;
+      contents.making ??= this.make(node, contents).catch((error: unknown) => {
+        contents.making = undefined;
+        throw error instanceof PosixError || error instanceof StorageError
+          ? error
+          : new PosixError('EIO', error instanceof Error ? error.message : String(error));
+      });
+      await contents.making;
+    }
+  }
+
+  /** The file has its contents and is stored, in one commit with them, or is as it was. */
+  private async make(node: FileNode, contents: Extract<Contents, { kind: 'unmade' }>): Promise<void> {
+    const { volumes } = this.host;
+    if (volumes === undefined) throw new PosixError('ENOSPC', FULL);
+    const { sizeBytes } = contents.source;
+    const volume = volumes.create(sizeBytes);
+    try {
+      await contents.source.make({
+        sectors: Math.floor(sizeBytes / SECTOR_BYTES),
+        readOnly: false,
+        sectorBytes: 512,
+        discardGranularity: volume.discardGranularity,
+        read: (sector, into) => volume.read(sector, into),
+        write: (sector, from) => volume.write(sector, from),
+        // Nothing of it is to be durable before all of it is.
+        flush: () => Promise.resolve(),
+        discard: (sector, count) => volume.discard(sector, count),
+        onResize: () => () => undefined,
+      });
+    } catch (error) {
+      this.host.drop(volume);
+      throw error;
+    }
+    if (node.contents !== contents) {
+      this.host.drop(volume);
+      return;
+    }
+    node.contents = { kind: 'volume', volume, sizeBytes, tailClean: true };
+    this.host.kept(node);
+    this.host.written(node);
+    this.host.changed(node);
+  }
+
   private async wholeOf(
-    contents: Exclude<Contents, { kind: 'volume' }>,
+    contents: Exclude<Contents, { kind: 'volume' | 'unmade' }>,
     onProgress: FetchProgress = () => undefined,
   ): Promise<Uint8Array> {
     if (contents.kind === 'bytes') return contents.bytes;

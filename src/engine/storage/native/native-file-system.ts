@@ -19,8 +19,8 @@ import { FileContents } from './file-contents.ts';
 import { FileVolumes } from './file-volumes.ts';
 import type { NodeRecord } from './node-record.ts';
 import { NodeStore, ROOT_NUMBER } from './node-store.ts';
-import { makeNode } from './nodes.ts';
-import type { DirectoryNode, FetchProgress, FileNode, GeneratedFile, LazyFile, Node, NodeBody } from './nodes.ts';
+import { EVERYTHING, makeNode } from './nodes.ts';
+import type { DirectoryNode, FetchProgress, FileNode, GeneratedFile, LazyDisk, LazyFile, Node, NodeBody } from './nodes.ts';
 
 const NAME_BYTES_MAX = 255;
 const BLOCK_BYTES = 4096;
@@ -162,6 +162,10 @@ export class NativeFileSystem implements MountableFileSystem {
     return node.entries.get(name)?.number;
   }
 
+  kindNow(inode: number): Node['kind'] {
+    return this.node(inode).kind;
+  }
+
   readDirectory(directory: number): Promise<readonly InodeEntry[]> {
     return this.answer(() => {
       const node = this.directory(directory);
@@ -247,7 +251,8 @@ export class NativeFileSystem implements MountableFileSystem {
 
   async setAttributes(inode: number, changes: AttributeChanges): Promise<void> {
     const node = this.node(inode);
-    if (node.kind === 'file' && node.contents.kind === 'lazy') await this.contents.copyUp(node);
+    if (node.kind === 'file' && (node.contents.kind === 'lazy' || node.contents.kind === 'unmade'))
+      await this.contents.copyUp(node);
     if (changes.mode !== undefined) node.mode = changes.mode & 0o7777;
     if (changes.uid !== undefined) node.uid = changes.uid;
     if (changes.gid !== undefined) node.gid = changes.gid;
@@ -309,7 +314,6 @@ export class NativeFileSystem implements MountableFileSystem {
     toName: string,
     { noReplace = false }: { readonly noReplace?: boolean } = {},
   ): Promise<void> {
-    const madeAtBoot = this.entry(this.directory(fromDirectory), fromName).transient;
     await this.keep(this.entry(this.directory(fromDirectory), fromName));
     const from = this.directory(fromDirectory);
     const to = this.directory(toDirectory);
@@ -326,7 +330,6 @@ export class NativeFileSystem implements MountableFileSystem {
       this.leave(to, toName, target);
     }
     this.enter(to, toName, node);
-    if (madeAtBoot) from.hidden.add(fromName);
     this.leave(from, fromName, node);
   }
 
@@ -345,8 +348,13 @@ export class NativeFileSystem implements MountableFileSystem {
   // Made at every boot
 
   /** A file fetched on first use, unless something stands there already or was removed. */
-  addLazy(directory: number, name: string, source: LazyFile, mode = 0o644): void {
-    this.addTransient(directory, name, { kind: 'file', contents: { kind: 'lazy', source, fetching: undefined } }, mode);
+  addLazy(directory: number, name: string, source: LazyFile, mode = 0o644, mtimeNs?: bigint): void {
+    this.addTransient(directory, name, { kind: 'file', contents: { kind: 'lazy', source, fetching: undefined } }, mode, mtimeNs);
+  }
+
+  /** A disk made on first use, in the same way. */
+  addLazyDisk(directory: number, name: string, source: LazyDisk, mode: number): void {
+    this.addTransient(directory, name, { kind: 'file', contents: { kind: 'unmade', source, making: undefined } }, mode);
   }
 
   addGenerated(directory: number, name: string, source: GeneratedFile): void {
@@ -355,12 +363,15 @@ export class NativeFileSystem implements MountableFileSystem {
   }
 
   /** A directory, a symbolic link or a device that is there at every boot. */
-  addTransient(directory: number, name: string, body: NodeBody, mode: number): void {
+  addTransient(directory: number, name: string, body: NodeBody, mode: number, mtimeNs?: bigint): void {
     const parent = this.directory(directory);
-    if (parent.entries.has(name) || parent.hidden.has(name)) return;
-    const { mtimeNs } = parent;
-    this.add(directory, name, body, { mode, uid: 0, gid: 0 }, true).home = parent;
-    parent.mtimeNs = mtimeNs;
+    parent.offered.add(name);
+    if (parent.entries.has(name) || parent.hidden.has(name) || parent.hidden.has(EVERYTHING)) return;
+    const before = parent.mtimeNs;
+    const node = this.add(directory, name, body, { mode, uid: 0, gid: 0 }, true);
+    node.home = parent;
+    if (mtimeNs !== undefined) node.mtimeNs = mtimeNs;
+    parent.mtimeNs = before;
   }
 
   /** Takes such an entry away again, until it is added anew. False when there is none, or it is a directory with entries. */
@@ -370,6 +381,7 @@ export class NativeFileSystem implements MountableFileSystem {
     if (node?.transient !== true || (node.kind === 'directory' && node.entries.size > 0)) return false;
     this.leave(parent, name, node);
     parent.hidden.delete(name);
+    parent.offered.delete(name);
     return true;
   }
 
@@ -483,6 +495,7 @@ export class NativeFileSystem implements MountableFileSystem {
     if (node.kind === 'directory') node.parent = parent;
     if (node.transient) return;
     parent.hidden.delete(name);
+    if (node.kind === 'directory' && parent.offered.has(name)) node.hidden.add(EVERYTHING);
     this.settle(parent);
     this.changed(node);
     this.changed(parent);
@@ -502,7 +515,7 @@ export class NativeFileSystem implements MountableFileSystem {
 
   private leave(parent: DirectoryNode, name: string, node: Node): void {
     if (parent.entries.get(name) === node) parent.entries.delete(name);
-    if (node.transient) parent.hidden.add(name);
+    if (node.transient || parent.offered.has(name)) parent.hidden.add(name);
     this.settle(parent);
     parent.mtimeNs = this.now();
     this.changed(parent);
@@ -521,9 +534,10 @@ export class NativeFileSystem implements MountableFileSystem {
 
   /** What is made at every boot becomes an ordinary entry, because it is to be found elsewhere too. */
   private async keep(node: Node): Promise<void> {
+    // Moved as it is now, with all that is in it: what the next boot makes would stand at the old place.
+    if (node.kind === 'directory') for (const entry of node.entries.values()) await this.keep(entry);
     if (!node.transient) return;
     if (node.kind === 'file') await this.contents.copyUp(node);
-    // Moved as it is now: what the next boot makes stands at the old place.
     else this.settle(node);
   }
 

@@ -2,6 +2,7 @@
  * Inodes of the machine's own file system, as they are in memory. Stored ones have a record each; transient ones are made anew at
  * every boot (generated files, files of the site that are fetched when first read).
  */
+import type { DiskImage } from '../disk-image.ts';
 import type { DeviceNumber } from '../mountable.ts';
 import type { Volume } from '../volume.ts';
 
@@ -11,6 +12,14 @@ export type FetchProgress = (loadedBytes: number, totalBytes: number) => void;
 export interface LazyFile {
   readonly sizeBytes: number;
   fetch(onProgress: FetchProgress): Promise<Uint8Array>;
+}
+
+/** A disk in a file that is made when it is first used, and is an ordinary file from then on. */
+export interface LazyDisk {
+  /** Whole sectors. */
+  readonly sizeBytes: number;
+  /** Fills a disk of zeros. */
+  make(disk: DiskImage): Promise<void>;
 }
 
 export interface GeneratedFile {
@@ -28,6 +37,7 @@ export type Contents =
   | { readonly kind: 'bytes'; bytes: Uint8Array }
   | { readonly kind: 'volume'; readonly volume: Volume; sizeBytes: number; tailClean: boolean }
   | { readonly kind: 'lazy'; readonly source: LazyFile; fetching: Promise<Uint8Array> | undefined }
+  | { readonly kind: 'unmade'; readonly source: LazyDisk; making: Promise<void> | undefined }
   | { readonly kind: 'generated'; readonly source: GeneratedFile };
 
 interface NodeCommon {
@@ -56,8 +66,10 @@ export type DirectoryNode = NodeCommon & {
   readonly entries: Map<string, Node>;
   /** The root's is the root itself. */
   parent: DirectoryNode | undefined;
-  /** Transient entries that were removed and are not to come back at the next boot. */
+  /** Transient entries that were removed and are not to come back at the next boot; with EVERYTHING, none is to come. */
   readonly hidden: Set<string>;
+  /** Names that there were transient entries for at this boot, whatever stands there. */
+  readonly offered: Set<string>;
 };
 export type SymlinkNode = NodeCommon & { readonly kind: 'symlink'; readonly target: string };
 export type DeviceNode = NodeCommon & {
@@ -83,6 +95,9 @@ export interface Attributes {
   readonly ctimeNs: bigint;
 }
 
+/** In `hidden`: the directory was made in the place of a transient one and has nothing of it. No name is empty. */
+export const EVERYTHING = '';
+
 export function makeNode(number: number, attributes: Attributes, body: NodeBody, transient = false): Node {
   const { mode, uid, gid, atimeNs, mtimeNs, ctimeNs } = attributes;
   const common: NodeCommon = {
@@ -100,7 +115,7 @@ export function makeNode(number: number, attributes: Attributes, body: NodeBody,
     busy: undefined,
   };
   return body.kind === 'directory'
-    ? { ...common, kind: 'directory', entries: new Map(), parent: undefined, hidden: new Set() }
+    ? { ...common, kind: 'directory', entries: new Map(), parent: undefined, hidden: new Set(), offered: new Set() }
     : { ...common, ...body };
 }
 

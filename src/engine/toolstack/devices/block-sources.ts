@@ -12,7 +12,7 @@ import type { BlockDeviceEntry } from '../../storage/block-devices.ts';
 import type { VolumePool } from '../../storage/volume-pool.ts';
 import { isInternalName } from '../../storage/volume-record.ts';
 import type { DiskImage } from '../../storage/disk-image.ts';
-import { XendError } from '../xend-error.ts';
+import { XendError, messageOf } from '../xend-error.ts';
 import type { HardDisks } from './hard-disks.ts';
 import { LOOP_MAJOR, type LoopDevices } from './loop-devices.ts';
 
@@ -130,6 +130,10 @@ export class BlockSources {
       const other = this.loops.list().find((device) => device.path === realPath && device !== loop);
       const shown = other === undefined ? node : `/dev/loop${other.number}`;
       const release = this.use(realPath, mode, `File ${path} is loopback-mounted through ${shown},\nwhich is mounted`);
+      await this.requireReadable(path, loop.image).catch((error: unknown) => {
+        release();
+        throw error;
+      });
       return {
         image: loop.image,
         nodes: { node, 'physical-device': `${LOOP_MAJOR.toString(16)}:${loop.number.toString(16)}` },
@@ -142,6 +146,14 @@ export class BlockSources {
       await this.loops.detach(loop.number);
       throw error;
     }
+  }
+
+  /** A file of the site is fetched, a disk made, before the guest begins to wait for it; what fails is told to who attaches it. */
+  private async requireReadable(path: string, image: DiskImage): Promise<void> {
+    if (image.sectors === 0) return;
+    await image.read(0, new Uint8Array(image.sectorBytes)).catch((error: unknown) => {
+      throw new XendError(`${path} cannot be read: ${messageOf(error)}`);
+    });
   }
 
   /** Notes a guest's use, or refuses it by the rules of sharing; the function returned ends it. */

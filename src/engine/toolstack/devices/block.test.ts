@@ -118,6 +118,18 @@ describe('disks of a domain', () => {
     expect((await stack.xm('block-attach vm phy:vg/root xvda w')).status).toBe(0);
   });
 
+  it('in files that cannot be fetched are refused before the guest runs, and given later', async () => {
+    const answers = [Promise.reject(new Error('the site answered 500 for it'))];
+    answers[0]?.catch(() => undefined);
+    const fetch = (): Promise<Uint8Array> => answers.shift() ?? Promise.resolve(new Uint8Array(4096));
+    await stack.files.mountLazy('/root/site.img', { sizeBytes: 4096, fetch });
+    stack.configuration('vm', 'disk = ["file:/root/site.img,xvda,w"]');
+    expect((await stack.xm('create vm')).error).toBe(
+      'Error: Device 51712 (vbd) could not be connected.\n/root/site.img cannot be read: the site answered 500 for it\n',
+    );
+    expect(await stack.xm('create vm')).toMatchObject({ error: '', status: 0 });
+  });
+
   it('keep their volumes from being removed or cut', async () => {
     const tools = volumeTools({
       groups: VolumeGroups.open(stack.pool),

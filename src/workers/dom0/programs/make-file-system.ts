@@ -6,6 +6,7 @@ import { encodeUtf8, decodeUtf8 } from '../../../engine/storage/utf8.ts';
 import type { Command, CommandIo } from '../../../engine/toolstack/command.ts';
 import type { ParsedOptions } from '../../../engine/toolstack/getopt.ts';
 import type { BlockSources } from '../../../engine/toolstack/devices/block-sources.ts';
+import { versionFour } from '../../../engine/toolstack/uuid.ts';
 import { Interrupted } from '../../../engine/toolstack/services.ts';
 import { fileProgram, flag, parseCount, ProgramError, valued, type FileTools } from './file-program.ts';
 
@@ -72,10 +73,9 @@ async function make(tools: MakeTools, name: string, type: ExtType, options: Pars
     if (value === undefined) throw new ProgramError(`invalid number: ${text}`);
     return value;
   };
-  const uuid = new Uint8Array(16);
-  tools.random(uuid);
-  uuid[6] = ((uuid[6] ?? 0) & 0x0f) | 0x40;
-  uuid[8] = ((uuid[8] ?? 0) & 0x3f) | 0x80;
+  const random = new Uint8Array(16);
+  tools.random(random);
+  const uuid = versionFour(random);
   const blockBytes = number('blockBytes');
   const journal = /^size=(\d+)$/.exec(options.value('journal') ?? '')?.[1];
   const blocks = blockCount === undefined ? undefined : parseCount(blockCount);
