@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, test as base, type BrowserContext } from '@playwright/test';
 import { expect, openMachine, type Machine } from './support/machine.ts';
-import { siteImage } from './support/site-images.ts';
+import { diskProgramsRamdisk } from './support/site-images.ts';
 
 const ROUNDS = Number(process.env['WEBXEN_SOAK_ROUNDS'] ?? 100);
 
@@ -43,21 +43,13 @@ const STORES = ['indexeddb', 'opfs'] as const;
 /** A guest that has to read its ramdisk and boot, beside others. */
 const BOOT_MS = 300_000;
 const CHECK_MS = 600_000;
-const PROGRAMS = 'build/soak-images/disk-programs.cpio.gz';
-
-/** The usual ramdisk with Debian's programs behind it. */
-function ramdisk(): Uint8Array {
-  const usual = readFileSync(siteImage('initrd.img-cloud'));
-  return Buffer.concat([usual, new Uint8Array(-usual.length & 3), readFileSync(PROGRAMS)]);
-}
-
 async function open(context: BrowserContext, store: string): Promise<Machine> {
   return openMachine(context.pages()[0] ?? (await context.newPage()), `boot=stored&storage=${store}`);
 }
 
 async function prepareMachine(machine: Machine): Promise<void> {
   await machine.run('pvcreate /dev/sda10 && vgcreate vg /dev/sda10 && lvcreate -L 128M -n soak vg');
-  await machine.write('/root/initrd', ramdisk());
+  await machine.write('/root/initrd', diskProgramsRamdisk());
   await machine.configure('soak', { kernel: '/boot/vmlinuz-cloud', ramdisk: '/root/initrd', memory: 384 });
   await machine.run(`echo 'disk = [ "phy:vg/soak,xvda,w" ]' >> /etc/xen/soak; mkdir /root/kept; sync`);
   await startGuest(machine);

@@ -1,4 +1,4 @@
-/** Files of public/images/, as the site's manifest names them. */
+/** Files of public/images/, as the site's manifest names them, and what is made of them. */
 import { readFileSync } from 'node:fs';
 
 interface Manifest {
@@ -11,4 +11,10 @@ export function siteImage(alias: string): string {
   const image = images.find(({ aliases }) => aliases.includes(alias));
   if (image === undefined) throw new Error(`public/images has no ${alias}`);
   return `public/images/${image.file}`;
+}
+
+/** The cloud kernel's ramdisk with Debian's disk programs behind it (scripts/images/disk-programs.ts), for guests of the soak. */
+export function diskProgramsRamdisk(): Uint8Array {
+  const usual = readFileSync(siteImage('initrd.img-cloud'));
+  return Buffer.concat([usual, new Uint8Array(-usual.length & 3), readFileSync('build/soak-images/disk-programs.cpio.gz')]);
 }
