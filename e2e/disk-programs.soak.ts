@@ -66,7 +66,7 @@ for (const store of ['indexeddb', 'opfs'])
     await startGuest(machine);
     const after = await inGuest(
       machine,
-      'e2fsck -fn /dev/xvda > /dev/null; mount -t ext4 -o ro /dev/xvda /disk; /usr/bin/sha256sum /disk/numbers /disk/holes /disk/copy',
+      'e2fsck -fn /dev/xvda > /dev/null 2>&1; mount -t ext4 -o ro /dev/xvda /disk; /usr/bin/sha256sum /disk/numbers /disk/holes /disk/copy',
     );
     expect(after).toBe(sum);
     await inGuest(machine, '/bin/tar -C /disk/unpacked -df /disk/usr.tar; diff -r /usr /disk/unpacked/usr');
