@@ -16,7 +16,7 @@ export class BashRuntime {
   private _caught: string[] = [];
 
   constructor(host: ShellHost, programs: readonly string[]) {
-    const names = new Set<string>([...getCommandNames(), ...programs]);
+    const names = new Set<string>([...getCommandNames(), ...programs, CATCH_WORDS]);
     const commands = programs.map((name) =>
       defineCommand(name, async (words, context) => {
         const stdin = bytesOfString(context.stdin as unknown as string);

@@ -196,6 +196,7 @@ describe('the shell language', { timeout: 30_000 }, () => {
   it('stays usable when somebody makes /usr/bin', async () => {
     await run('mkdir -p /usr/bin /bin');
     expect(await run('echo fine; args 1 | cat')).toEqual(['fine', '1']);
+    expect(await run('args /{etc,root}/x')).toEqual(['/etc/x|/root/x']);
   });
 
   it("keeps its own commands beside a guest's programs, and says that it cannot run those", async () => {

@@ -136,14 +136,14 @@ class Copy {
       if (this.how.noClobber || (this.how.update && existing.mtimeMs >= status.mtimeMs)) return;
     }
     const source = await files.realPath(from).catch(() => from);
+    const asNode = this.how.recursive && status.kind !== 'file';
     // The image of the file system that is copied to would grow as it is read.
-    if (files.mounts.list().some((mount) => mount.source === source && to.startsWith(`${mount.path}/`)))
+    if (!asNode && files.mounts.list().some((mount) => mount.source === source && to.startsWith(`${mount.path}/`)))
       throw new ProgramError(`not copying '${from}', which holds the file system of '${to}'`);
     this.files += 1;
     if (this.how.verbose) this.io.out(`'${from}' -> '${to}'\n`);
     const key = `${status.fileSystem}:${status.inode}`;
     const other = this.how.preserve && status.links > 1 ? this.copied.get(key) : undefined;
-    const asNode = this.how.recursive && status.kind !== 'file';
     if (existing !== undefined && (asNode || other !== undefined)) await files.remove(to);
     if (other !== undefined) {
       await files.link(other, to);

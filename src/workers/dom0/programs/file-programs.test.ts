@@ -154,6 +154,10 @@ describe('volumes in domain 0', () => {
     await files.writeFile('/mnt/x', encodeUtf8('x'));
     expect((await run('mount /dev/vg/disk /mnt')).error).toContain('already mounted');
     expect((await run('mkfs.ext2 -q /dev/vg/disk')).error).toContain('is mounted');
+    // Its node is copied into it, but not what it holds.
+    await ok('cp -ax /dev /mnt');
+    expect(await files.stat('/mnt/dev/vg/disk')).toMatchObject({ kind: 'block-device', device: { major: 254, minor: 0 } });
+    expect((await run('cp /dev/vg/disk /mnt/image')).error).toContain('not copying');
     await ok('umount /dev/vg/disk');
     const guest = await sources.open({ frontDomid: 1, id: 2049, type: 'phy', params: 'vg/disk', mode: 'w' });
     expect((await run('mount /dev/vg/disk /mnt')).error).toContain('in use by a guest domain');
