@@ -1,4 +1,8 @@
-/** Brings chunks from the store into the cache, each once however many ask for it, and checks them against their sums. */
+/**
+ * Brings chunks from the store into the cache, each once however many ask for it, and checks them against their sums. Those of
+ * base images that the store does not have come from the image.
+ */
+import type { BaseChunks } from './base-chunks.ts';
 import { CHUNK_BYTES, StorageError, type ChunkStore } from './chunk-store.ts';
 import type { ChunkCache } from './chunk-cache.ts';
 import { crc32 } from './crc32.ts';
@@ -9,10 +13,13 @@ type Lookup = (index: number) => ChunkEntry | undefined;
 
 export class ChunkLoader {
   private readonly loading = new Map<number, Promise<void>>();
+  /** Chunks of base images on their way into the store. */
+  private readonly storing = new Set<number>();
 
   constructor(
     private readonly store: ChunkStore,
     private readonly cache: ChunkCache,
+    private readonly bases: BaseChunks,
   ) {}
 
   /** The first index must come, the others may fail. StorageError EIO that names the chunk. */
@@ -64,8 +71,11 @@ export class ChunkLoader {
       for (const number of numbers) failures.set(number, failure);
       return failures;
     }
+    const absent = numbers.filter((number, n) => chunks[n] === undefined && this.bases.isBase(number));
+    const fetched = absent.length > 0 ? await this.fetchBases(volumeName, absent, wanted, failures) : undefined;
     numbers.forEach((number, n) => {
-      const bytes = chunks[n];
+      const bytes = chunks[n] ?? fetched?.get(number);
+      if (failures.has(number)) return;
       const { index, sum } = wanted.get(number) ?? { index: 0, sum: 0 };
       if (bytes?.length === CHUNK_BYTES && crc32(bytes) === sum) {
         this.cache.put(number, bytes);
@@ -75,6 +85,45 @@ export class ChunkLoader {
       failures.set(number, new StorageError('EIO', `chunk ${index} of volume ${volumeName} (number ${number}) ${what}`));
     });
     return failures;
+  }
+
+  private async fetchBases(
+    volumeName: string,
+    numbers: readonly number[],
+    wanted: ReadonlyMap<number, { index: number; sum: number }>,
+    failures: Map<number, StorageError>,
+  ): Promise<Map<number, Uint8Array>> {
+    try {
+      const fetched = await this.bases.fetch(numbers);
+      this.keep([...fetched].filter(([number, bytes]) => crc32(bytes) === wanted.get(number)?.sum));
+      return fetched;
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      for (const number of numbers)
+        failures.set(
+          number,
+          new StorageError('EIO', `chunk ${wanted.get(number)?.index ?? 0} of volume ${volumeName} cannot be fetched: ${why}`, {
+            cause,
+          }),
+        );
+      return new Map();
+    }
+  }
+
+  /**
+   * Puts fetched chunks into the store for the next time; without room they are fetched again then. A volume removed meanwhile
+   * leaves chunks that the next opening removes.
+   */
+  private keep(chunks: readonly (readonly [number, Uint8Array])[]): void {
+    const kept = chunks.filter(([number]) => !this.storing.has(number));
+    if (kept.length === 0) return;
+    for (const [number] of kept) this.storing.add(number);
+    this.store
+      .commit({ chunks: kept })
+      .catch(() => undefined)
+      .finally(() => {
+        for (const [number] of kept) this.storing.delete(number);
+      });
   }
 }
 

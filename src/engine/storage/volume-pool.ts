@@ -8,6 +8,8 @@
  *
  * A clone copies the list of map pages, one number for each 128 MiB; pages and chunks are then shared.
  */
+import { BASE_KEY, BaseChunks } from './base-chunks.ts';
+import type { BaseImage } from './base-image.ts';
 import { CHUNK_BYTES, StorageError, type ChunkStore } from './chunk-store.ts';
 import { ChunkCache } from './chunk-cache.ts';
 import { ChunkLoader } from './chunk-loader.ts';
@@ -35,6 +37,8 @@ export interface VolumePoolOptions {
   readonly cacheBytes?: number;
   /** Written and not committed: half of it starts a commit, all of it makes writers wait. */
   readonly dirtyLimitBytes?: number;
+  /** Images that volumes are, or were, made from. */
+  readonly baseImages?: readonly BaseImage[];
   /** Lines for the log: damage found, commits that failed behind a writer's back. */
   readonly log?: (line: string) => void;
 }
@@ -56,7 +60,7 @@ export interface PoolChange {
   readonly flushed?: readonly Volume[];
   /** Volumes that are gone with it; accesses to them fail from then on. */
   readonly removed?: readonly Volume[];
-  /** Records of the caller's own, under keys that begin neither with "volume:" nor with "map:". */
+  /** Records of the caller's own, under keys that begin neither with "volume:" nor with "map:" or "base:". */
   readonly records?: readonly (readonly [key: string, bytes: Uint8Array])[];
   readonly removedRecords?: readonly string[];
 }
@@ -75,6 +79,7 @@ export class VolumePool {
   private readonly ofVolume = new Map<Volume, Entry>();
   private readonly maps = new VolumeMaps();
   private readonly cache: ChunkCache;
+  private readonly bases: BaseChunks;
   private readonly loader: ChunkLoader;
   private readonly dirtyLimit: number;
   private readonly host: VolumeHost;
@@ -97,7 +102,8 @@ export class VolumePool {
     // A fetch must fit, or what it brought would be gone before it is looked at.
     this.dirtyLimit = Math.max(2, Math.floor((options.dirtyLimitBytes ?? DIRTY_LIMIT_BYTES) / CHUNK_BYTES));
     this.cache = new ChunkCache(Math.max(options.cacheBytes ?? CACHE_BYTES, READ_AHEAD_CHUNKS * CHUNK_BYTES), this.dirtyLimit);
-    this.loader = new ChunkLoader(store, this.cache);
+    this.bases = new BaseChunks(options.baseImages ?? []);
+    this.loader = new ChunkLoader(store, this.cache, this.bases);
     this.host = {
       committed: (volume, index) => this.maps.entry(this.entry(volume).pages, index, volume.name).number,
       cached: (number) => this.cache.get(number),
@@ -180,6 +186,36 @@ export class VolumePool {
     return this.exclusive(() => {
       requireSize(sizeBytes);
       return this.add(name, sizeBytes, false, new Array<number>(pagesOfSize(sizeBytes)).fill(0));
+    });
+  }
+
+  /**
+   * A volume that begins as an image of the site; what is read of it is fetched then. EEXIST, EINVAL, EIO.
+   * @param sizeBytes the image's or more
+   */
+  async createFromBase(name: string, image: BaseImage, sizeBytes = image.sizeBytes): Promise<Volume> {
+    const { chunks } = await image.index();
+    return this.exclusive(async () => {
+      requireSize(sizeBytes);
+      this.requireFreeName(name);
+      if (sizeBytes < image.sizeBytes) throw new StorageError('EINVAL', `volume ${name} would be smaller than ${image.name}`);
+      const first = this.nextNumber;
+      this.nextNumber += chunks.length;
+      const maps = new MapChange(this.maps, () => this.newNumber());
+      const pages = new Array<number>(pagesOfSize(sizeBytes)).fill(0);
+      chunks.forEach(({ index, sum }, n) => {
+        maps.set(pages, index, first + n, sum, name);
+      });
+      const base = this.bases.add(image, first, Math.max(1, chunks.length));
+      const record = encodeVolumeRecord({ sizeBytes, readOnly: false, pages });
+      try {
+        await this.store.commit({ records: [...maps.records(), base, [VOLUME_KEY + name, record]] });
+      } catch (error) {
+        this.bases.drop(first);
+        throw error;
+      }
+      maps.settle(() => undefined);
+      return this.enter(name, sizeBytes, false, pages);
     });
   }
 
@@ -285,6 +321,7 @@ export class VolumePool {
     const damaged = this.loadRecords(records);
     const present = await this.store.chunkNumbers();
     for (const number of present) this.nextNumber = Math.max(this.nextNumber, number + 1);
+    this.nextNumber = Math.max(this.nextNumber, this.bases.end());
     if (damaged) {
       this.options.log?.('volumes: some maps are damaged; chunks without a user are kept');
       return;
@@ -293,6 +330,7 @@ export class VolumePool {
     const removedRecords = [...records.keys()].filter(
       (key) => key.startsWith(MAP_KEY) && !this.maps.pages.has(Number(key.slice(MAP_KEY.length))),
     );
+    removedRecords.push(...this.bases.takeUnused((number) => this.maps.chunkUsers.has(number)));
     if (removedChunks.length + removedRecords.length > 0) await this.store.commit({ removedChunks, removedRecords });
   }
 
@@ -301,7 +339,8 @@ export class VolumePool {
     let damaged = false;
     for (const [key, bytes] of records) {
       if (!key.startsWith(VOLUME_KEY)) {
-        if (!key.startsWith(MAP_KEY)) this.foreign.set(key, bytes);
+        if (key.startsWith(BASE_KEY)) damaged = !this.bases.load(key, bytes) || damaged;
+        else if (!key.startsWith(MAP_KEY)) this.foreign.set(key, bytes);
         continue;
       }
       const name = key.slice(VOLUME_KEY.length);

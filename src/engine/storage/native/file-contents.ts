@@ -326,21 +326,23 @@ export class FileContents {
   private async make(node: FileNode, contents: Extract<Contents, { kind: 'unmade' }>): Promise<void> {
     const { volumes } = this.host;
     if (volumes === undefined) throw new PosixError('ENOSPC', FULL);
-    const { sizeBytes } = contents.source;
-    const volume = volumes.create(sizeBytes);
+    const { source } = contents;
+    const { sizeBytes } = source;
+    const volume = 'base' in source ? await volumes.createFromBase(source.base) : volumes.create(sizeBytes);
     try {
-      await contents.source.make({
-        sectors: Math.floor(sizeBytes / SECTOR_BYTES),
-        readOnly: false,
-        sectorBytes: 512,
-        discardGranularity: volume.discardGranularity,
-        read: (sector, into) => volume.read(sector, into),
-        write: (sector, from) => volume.write(sector, from),
-        // Nothing of it is to be durable before all of it is.
-        flush: () => Promise.resolve(),
-        discard: (sector, count) => volume.discard(sector, count),
-        onResize: () => () => undefined,
-      });
+      if ('make' in source)
+        await source.make({
+          sectors: Math.floor(sizeBytes / SECTOR_BYTES),
+          readOnly: false,
+          sectorBytes: 512,
+          discardGranularity: volume.discardGranularity,
+          read: (sector, into) => volume.read(sector, into),
+          write: (sector, from) => volume.write(sector, from),
+          // Nothing of it is to be durable before all of it is.
+          flush: () => Promise.resolve(),
+          discard: (sector, count) => volume.discard(sector, count),
+          onResize: () => () => undefined,
+        });
     } catch (error) {
       this.host.drop(volume);
       throw error;

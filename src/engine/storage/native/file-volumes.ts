@@ -2,6 +2,7 @@
  * Volumes that hold the contents of large files: `.files/NUMBER` in the machine's pool, hidden from its lists of disks. A volume has
  * room for whole pages of the map, so that a file that grows seldom changes the volume's record; its size is in its inode.
  */
+import type { BaseImage } from '../base-image.ts';
 import { CHUNK_BYTES } from '../chunk-store.ts';
 import { SECTOR_BYTES } from '../disk-image.ts';
 import { PAGE_SPAN_BYTES } from '../map-page.ts';
@@ -43,6 +44,11 @@ export class FileVolumes {
   /** In the store with the first commit that it is part of. */
   create(sizeBytes: number): Volume {
     return this.pool.createUnstored(this.newName(), roomFor(sizeBytes));
+  }
+
+  /** In the store at once, as what no record names. */
+  createFromBase(image: BaseImage): Promise<Volume> {
+    return this.pool.createFromBase(this.newName(), image, roomFor(image.sizeBytes));
   }
 
   /** Makes room up to byte `end`. */

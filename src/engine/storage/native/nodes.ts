@@ -2,6 +2,7 @@
  * Inodes of the machine's own file system, as they are in memory. Stored ones have a record each; transient ones are made anew at
  * every boot (generated files, files of the site that are fetched when first read).
  */
+import type { BaseImage } from '../base-image.ts';
 import type { DiskImage } from '../disk-image.ts';
 import type { DeviceNumber } from '../mountable.ts';
 import type { Volume } from '../volume.ts';
@@ -15,12 +16,16 @@ export interface LazyFile {
 }
 
 /** A disk in a file that is made when it is first used, and is an ordinary file from then on. */
-export interface LazyDisk {
+export type LazyDisk = {
   /** Whole sectors. */
   readonly sizeBytes: number;
-  /** Fills a disk of zeros. */
-  make(disk: DiskImage): Promise<void>;
-}
+} & (
+  | {
+      /** Fills a disk of zeros. */
+      make(disk: DiskImage): Promise<void>;
+    }
+  | { readonly base: BaseImage }
+);
 
 export interface GeneratedFile {
   read(): Uint8Array;
