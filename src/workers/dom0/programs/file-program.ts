@@ -3,6 +3,7 @@ import { StorageError } from '../../../engine/storage/chunk-store.ts';
 import { FileSystemError } from '../../../engine/storage/file-system-error.ts';
 import type { FileSystem } from '../../../engine/storage/file-system.ts';
 import { PosixError } from '../../../engine/storage/mountable.ts';
+import { TarError } from '../../../engine/storage/tar/tar-header.ts';
 import type { Command, CommandIo } from '../../../engine/toolstack/command.ts';
 import { parseOptions, UsageError, type OptionSpecification, type ParsedOptions } from '../../../engine/toolstack/getopt.ts';
 import { Interrupted, type Clock } from '../../../engine/toolstack/services.ts';
@@ -59,6 +60,7 @@ export function sentenceOf(error: unknown): string | undefined {
     error instanceof XendError ||
     error instanceof StorageError ||
     error instanceof PosixError ||
+    error instanceof TarError ||
     error instanceof RangeError;
   return known ? error.message : undefined;
 }

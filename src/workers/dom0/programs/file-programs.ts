@@ -5,10 +5,12 @@ import { checkPrograms } from './check-file-system.ts';
 import { comparePrograms } from './compare.ts';
 import { copyProgram } from './copy.ts';
 import { dd } from './dd.ts';
+import { gzipPrograms } from './gzip.ts';
 import { loopSetup } from './loop-setup.ts';
 import { makeFileSystemPrograms, type MakeTools } from './make-file-system.ts';
 import { Mounter } from './mount.ts';
 import { roomPrograms } from './room.ts';
+import { tarProgram } from './tar.ts';
 
 export function filePrograms(tools: MakeTools): Command[] {
   return [
@@ -21,5 +23,7 @@ export function filePrograms(tools: MakeTools): Command[] {
     ...roomPrograms(tools),
     ...attributePrograms(tools),
     ...comparePrograms(tools),
+    ...gzipPrograms(tools),
+    tarProgram(tools),
   ];
 }
