@@ -72,3 +72,51 @@ export function createGunzip(transform: () => ByteTransform): Gunzip {
     return output;
   };
 }
+
+/**
+ * What a gzip file of one member makes, as it comes. Rejects with DecodeError.
+ * @param transform makes a new stream: `() => new DecompressionStream('gzip')`
+ */
+export async function* gunzipStream(
+  transform: () => ByteTransform,
+  input: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const stream = transform();
+  const writer = stream.writable.getWriter();
+  const reader = stream.readable.getReader();
+  let sourceFailed = false;
+  let sourceError: unknown;
+  const pieces = input[Symbol.asyncIterator]();
+  const feed = async (): Promise<void> => {
+    for (;;) {
+      const next = await pieces.next().catch(async (error: unknown) => {
+        sourceFailed = true;
+        sourceError = error;
+        await writer.abort();
+        return { done: true, value: undefined } as const;
+      });
+      if (sourceFailed) return;
+      if (next.done === true) break;
+      for (let at = 0; at < next.value.length; at += INPUT_PIECE_BYTES)
+        await writer.write(next.value.slice(at, at + INPUT_PIECE_BYTES));
+    }
+    await writer.close();
+  };
+  // A damaged stream fails at both ends: the reader's failure is the one reported.
+  const fed = feed().catch(() => undefined);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch((error: unknown) => {
+        if (sourceFailed) throw sourceError;
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new DecodeError(FORMAT, `the gzip stream is damaged or cut off (${reason})`);
+      });
+      if (done) break;
+      if (value !== undefined) yield value;
+    }
+    await fed;
+  } finally {
+    await Promise.allSettled([reader.cancel(), writer.abort()]);
+    await pieces.return?.();
+  }
+}

@@ -21,7 +21,7 @@ import {
 const FORMAT = 'xz';
 const WASM_PAGE_BYTES = 65536;
 
-const REASONS: Readonly<Record<number, string>> = {
+export const XZ_REASONS: Readonly<Record<number, string>> = {
   [XZ_CUT_OFF]: 'the xz file is cut off',
   [XZ_NOT_XZ]: 'this is not an xz file, or something follows it that is not',
   [XZ_BAD_HEADER]: 'the xz file is damaged: a header contradicts itself',
@@ -80,7 +80,7 @@ export function createUnxz(module: WebAssembly.Module): Unxz {
     }
     new Uint8Array(codec.memory.buffer, inputAt, input.length).set(input);
     const status = run(codec, inputAt, input.length, outputAt, sizeBytes);
-    if (status !== XZ_OK) throw new DecodeError(FORMAT, REASONS[status] ?? `the xz decoder has failed with status ${status}`);
+    if (status !== XZ_OK) throw new DecodeError(FORMAT, XZ_REASONS[status] ?? `the xz decoder has failed with status ${status}`);
     return new Uint8Array(codec.memory.buffer, outputAt, sizeBytes);
   };
 }

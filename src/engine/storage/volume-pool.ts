@@ -72,6 +72,7 @@ interface Entry {
   queued: Promise<void> | undefined;
   /** The stored record does not say what the volume is: it has none yet, or the size has changed. */
   recordDue: boolean;
+  waitsForRoom: boolean;
 }
 
 export class VolumePool {
@@ -219,11 +220,16 @@ export class VolumePool {
     });
   }
 
-  /** A new volume of zeros that is not in the store before it is flushed, or is part of a `commit`. EEXIST, EINVAL. */
-  createUnstored(name: string, sizeBytes: number): Volume {
+  /**
+   * A new volume of zeros that is not in the store before it is flushed, or is part of a `commit`. EEXIST, EINVAL.
+   * @param waitsForRoom false: without room its writers see ENOSPC at once, whatever others do
+   */
+  createUnstored(name: string, sizeBytes: number, { waitsForRoom = true } = {}): Volume {
     requireSize(sizeBytes);
     this.requireFreeName(name);
-    return this.enter(name, sizeBytes, false, new Array<number>(pagesOfSize(sizeBytes)).fill(0), true);
+    const volume = this.enter(name, sizeBytes, false, new Array<number>(pagesOfSize(sizeBytes)).fill(0), true);
+    this.entry(volume).waitsForRoom = waitsForRoom;
+    return volume;
   }
 
   /** Makes a volume larger at once; the store learns it with the volume's next flush, or as part of a `commit`. EINVAL. */
@@ -308,7 +314,7 @@ export class VolumePool {
 
   private enter(name: string, sizeBytes: number, readOnly: boolean, pages: number[], recordDue = false): Volume {
     const volume = new Volume(this.host, name, sizeBytes, readOnly);
-    const entry: Entry = { volume, pages, queued: undefined, recordDue };
+    const entry: Entry = { volume, pages, queued: undefined, recordDue, waitsForRoom: true };
     this.entries.set(name, entry);
     this.ofVolume.set(volume, entry);
     return volume;
@@ -398,8 +404,8 @@ export class VolumePool {
         });
         return;
       } catch (error) {
-        const waits = error instanceof StorageError && error.code === 'ENOSPC' && this.whenFull === 'pause' && !this.closed;
-        if (!waits) throw error;
+        const waits = entry.waitsForRoom && this.whenFull === 'pause' && !this.closed;
+        if (!waits || !(error instanceof StorageError && error.code === 'ENOSPC')) throw error;
         if (!this.isPaused) this.options.log?.(`volumes: ${error.message}; writers wait until there is`);
         await new Promise<void>((resume) => this.waiting.push(resume));
       }

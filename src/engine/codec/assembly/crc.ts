@@ -41,9 +41,14 @@ function step64(byte: u64, table: usize): u64 {
 }
 
 export function crc32(from: usize, bytes: usize): u32 {
+  return moreCrc32(0, from, bytes);
+}
+
+/** The CRC of bytes whose first part has the CRC given. */
+export function moreCrc32(before: u32, from: usize, bytes: usize): u32 {
   if (!tablesMade) makeTables();
   const end = from + bytes;
-  let crc: u32 = ~0;
+  let crc: u32 = ~before;
   while (end - from >= 8) {
     const word = load<u64>(from) ^ (<u64>crc);
     crc =
@@ -62,9 +67,14 @@ export function crc32(from: usize, bytes: usize): u32 {
 }
 
 export function crc64(from: usize, bytes: usize): u64 {
+  return moreCrc64(0, from, bytes);
+}
+
+/** The CRC of bytes whose first part has the CRC given. */
+export function moreCrc64(before: u64, from: usize, bytes: usize): u64 {
   if (!tablesMade) makeTables();
   const end = from + bytes;
-  let crc: u64 = ~0;
+  let crc: u64 = ~before;
   while (end - from >= 8) {
     const word = load<u64>(from) ^ crc;
     crc =

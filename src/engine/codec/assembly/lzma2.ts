@@ -328,65 +328,90 @@ function bigEndian16(at: usize): u32 {
   return ((<u32>load<u8>(at)) << 8) | (<u32>load<u8>(at, 1));
 }
 
+// What the chunks of one block have in common.
+let dictionary: usize = 0;
+let needDictionaryReset = true;
+let needProperties = true;
+
+/** A block begins: its first chunk must say everything. */
+export function startLzma2(): void {
+  needDictionaryReset = true;
+  needProperties = true;
+}
+
+/**
+ * The output has been moved down by `bytes`, a multiple of 16, so that the oldest byte kept lies at `start`. What a position counts
+ * from keeps its lowest four bits, which is all that literals and matches look at.
+ */
+export function slideLzma2(bytes: usize, start: usize): void {
+  dictionary = dictionary < start + bytes ? start + ((dictionary - start) & 15) : dictionary - bytes;
+}
+
+/**
+ * Decodes the chunk at `from`, which is not the end mark, to `to`. Sets lzma2InputEnd and lzma2OutputEnd behind it. Both buffers
+ * have XZ_SLACK_BYTES behind them.
+ */
+export function decodeLzma2Chunk(from: usize, inputEnd: usize, to: usize, outputEnd: usize): i32 {
+  const control = <u32>load<u8>(from);
+  from += 1;
+  if (control >= 0xe0 || control == 1) {
+    needDictionaryReset = false;
+    needProperties = true;
+    dictionary = to;
+  } else if (needDictionaryReset) {
+    return XZ_BAD_DATA;
+  }
+  if (control < 0x80) {
+    if (control > 2) return XZ_BAD_DATA;
+    if (inputEnd - from < 2) return XZ_CUT_OFF;
+    const bytes = <usize>bigEndian16(from) + 1;
+    from += 2;
+    if (bytes > inputEnd - from) return XZ_CUT_OFF;
+    if (bytes > outputEnd - to) return XZ_TOO_LONG;
+    memory.copy(to, from, bytes);
+    lzma2InputEnd = from + bytes;
+    lzma2OutputEnd = to + bytes;
+    return XZ_OK;
+  }
+  if (inputEnd - from < 5) return XZ_CUT_OFF;
+  const unpacked = <usize>(((control & 0x1f) << 16) + bigEndian16(from)) + 1;
+  const packed = <usize>bigEndian16(from + 2) + 1;
+  from += 4;
+  if (control >= 0xc0) {
+    if (!setProperties(load<u8>(from))) return XZ_BAD_DATA;
+    from += 1;
+    needProperties = false;
+  } else if (needProperties) {
+    return XZ_BAD_DATA;
+  }
+  if (control >= 0xa0) resetState();
+  if (packed > inputEnd - from) return XZ_CUT_OFF;
+  if (unpacked > outputEnd - to) return XZ_TOO_LONG;
+  // The first of five bytes of the range decoder's start is always zero.
+  if (packed < 5 || load<u8>(from) != 0) return XZ_BAD_DATA;
+  range = ~0;
+  code = bswap<u32>(load<u32>(from, 1));
+  source = from + 5;
+  lzma2InputEnd = from + packed;
+  lzma2OutputEnd = to + unpacked;
+  return decodeChunk(lzma2InputEnd, to, lzma2OutputEnd, dictionary);
+}
+
 /**
  * Decodes chunks up to the end mark. Sets lzma2InputEnd behind the mark and lzma2OutputEnd behind the last byte made.
  * Both buffers have XZ_SLACK_BYTES behind them.
  */
 export function decodeLzma2(from: usize, inputEnd: usize, output: usize, outputEnd: usize): i32 {
-  let to = output;
-  let dictionary = output;
-  let needDictionaryReset = true;
-  let needProperties = true;
+  startLzma2();
+  lzma2OutputEnd = output;
   while (from < inputEnd) {
-    const control = <u32>load<u8>(from);
-    from += 1;
-    if (control == 0) {
-      lzma2InputEnd = from;
-      lzma2OutputEnd = to;
+    if (load<u8>(from) == 0) {
+      lzma2InputEnd = from + 1;
       return XZ_OK;
     }
-    if (control >= 0xe0 || control == 1) {
-      needDictionaryReset = false;
-      needProperties = true;
-      dictionary = to;
-    } else if (needDictionaryReset) {
-      return XZ_BAD_DATA;
-    }
-    if (control < 0x80) {
-      if (control > 2) return XZ_BAD_DATA;
-      if (inputEnd - from < 2) return XZ_CUT_OFF;
-      const bytes = <usize>bigEndian16(from) + 1;
-      from += 2;
-      if (bytes > inputEnd - from) return XZ_CUT_OFF;
-      if (bytes > outputEnd - to) return XZ_TOO_LONG;
-      memory.copy(to, from, bytes);
-      from += bytes;
-      to += bytes;
-      continue;
-    }
-    if (inputEnd - from < 5) return XZ_CUT_OFF;
-    const unpacked = <usize>(((control & 0x1f) << 16) + bigEndian16(from)) + 1;
-    const packed = <usize>bigEndian16(from + 2) + 1;
-    from += 4;
-    if (control >= 0xc0) {
-      if (!setProperties(load<u8>(from))) return XZ_BAD_DATA;
-      from += 1;
-      needProperties = false;
-    } else if (needProperties) {
-      return XZ_BAD_DATA;
-    }
-    if (control >= 0xa0) resetState();
-    if (packed > inputEnd - from) return XZ_CUT_OFF;
-    if (unpacked > outputEnd - to) return XZ_TOO_LONG;
-    // The first of five bytes of the range decoder's start is always zero.
-    if (packed < 5 || load<u8>(from) != 0) return XZ_BAD_DATA;
-    range = ~0;
-    code = bswap<u32>(load<u32>(from, 1));
-    source = from + 5;
-    const status = decodeChunk(from + packed, to, to + unpacked, dictionary);
+    const status = decodeLzma2Chunk(from, inputEnd, lzma2OutputEnd, outputEnd);
     if (status != XZ_OK) return status;
-    from += packed;
-    to += unpacked;
+    from = lzma2InputEnd;
   }
   return XZ_CUT_OFF;
 }

@@ -19,6 +19,10 @@ import {
   XZ_UNSUPPORTED_FILTER,
 } from './status';
 
+// The parts, for files that are decoded as they come.
+export { moreCrc32, moreCrc64 } from './crc';
+export { decodeLzma2Chunk, lzma2InputEnd, lzma2OutputEnd, slideLzma2, startLzma2 } from './lzma2';
+
 const STREAM_HEADER_BYTES: usize = 12;
 const FOOTER_BYTES: usize = 12;
 /** "\xfd7zXZ\0", little-endian. */

@@ -3,6 +3,7 @@ import { createGunzip } from '../gunzip.ts';
 import type { PlatformDecoders } from '../compression.ts';
 import { DecodeError } from '../decode-error.ts';
 import { createUnzstd } from '../zstd.ts';
+import { zstdExportsOf, type ZstdExports, type ZstdStreamLibrary } from '../zstd-stream.ts';
 
 export const gunzip = createGunzip(() => new DecompressionStream('gzip'));
 
@@ -17,4 +18,12 @@ export const platformWithoutXz: PlatformDecoders = {
 /** gzip by the platform, to make inputs with. */
 export async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream('gzip'))).arrayBuffer());
+}
+
+let zstd: Promise<ZstdExports> | undefined;
+
+/** What the zstd library's module exports. */
+export function zstdExports(): Promise<ZstdExports> {
+  zstd ??= import('zstddec/stream').then(({ ZSTDDecoder }) => zstdExportsOf(new ZSTDDecoder() as unknown as ZstdStreamLibrary));
+  return zstd;
 }
