@@ -23,6 +23,11 @@ const layers = [
   layer('engine/network', ['engine/network'], 'network/ carries frames and knows no Xen.'),
   layer('engine/storage', ['engine/storage'], 'storage/ keeps bytes and knows no Xen.'),
   layer(
+    'engine/images',
+    ['engine/images', 'engine/storage', 'engine/codec'],
+    'images/ turns files into volumes and back, and knows no Xen.',
+  ),
+  layer(
     'engine/builder',
     ['engine/builder', 'engine/codec', 'engine/abi', 'engine/hypervisor/control.ts'],
     'builder/ knows formats and the ABI.',

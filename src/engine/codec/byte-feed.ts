@@ -65,8 +65,8 @@ export class ByteFeed {
 
   private async more(): Promise<Uint8Array | undefined> {
     if (this.ended) return undefined;
-    const { done, value } = await this.pieces.next();
-    if (done !== true) return value;
+    const next = await this.pieces.next();
+    if (next.done !== true) return next.value;
     this.ended = true;
     return undefined;
   }

@@ -9,10 +9,11 @@ import { PIECE_BYTES, type ByteStream, type OnProgress } from './transfer.ts';
 
 /** A volume's contents with its holes. */
 export function diskOfVolume(volume: Volume): SparseDisk {
+  const source = sourceOfDisk(volume);
   return {
     sizeBytes: volume.sizeBytes,
     nextData: (offset) => Promise.resolve(Math.min(volume.nextData(offset), volume.sizeBytes)),
-    read: sourceOfDisk(volume).read,
+    read: (offset, into) => source.read(offset, into),
   };
 }
 
