@@ -1,7 +1,7 @@
 /**
  * Boots a kernel as a PV domain in Node, its vCPUs taking turns on one thread (or a thread each), and prints its console:
  * `tsx scripts/boot-node.ts --kernel FILE [--ramdisk FILE] [--memory MIB] [--maxmem MIB] [--vcpus N] [--online N]
- * [--append "ARGUMENTS"] [--disk SOURCE,VDEV,MODE]... [--seconds N] [--threads] [--translator off|on|eager] [--counters] [--counters-at TEXT] [--type "WHAT=>TEXT\\n"]...
+ * [--append "ARGUMENTS"] [--disk SOURCE,VDEV,MODE]... [--seconds N] [--threads] [--translator off|on|eager] [--tune '{"threshold":8}'] [--counters] [--counters-at TEXT] [--type "WHAT=>TEXT\\n"]...
  * [--bench NAME,NAME|all] [--rounds N]`
  */
 import { readFileSync } from 'node:fs';
@@ -71,6 +71,7 @@ const { values: options } = parseArgs({
     'counters-at': { type: 'string' },
     threads: { type: 'boolean', default: false },
     translator: { type: 'string', default: 'off' },
+    tune: { type: 'string', default: '{}' },
     bench: { type: 'string' },
     rounds: { type: 'string', default: '3' },
   },
@@ -118,12 +119,10 @@ const cooperative = new CooperativeLauncher({
   sliceInstructions: Number(options.slice),
   translator: (request, core) => {
     if (options.translator === 'off') return null;
-    const translator = createTranslator(
-      core,
-      request.memory,
-      vcpuBlockOf(request.vcpu),
-      options.translator === 'eager' ? EAGER_OPTIONS : DEFAULT_OPTIONS,
-    );
+    const translator = createTranslator(core, request.memory, vcpuBlockOf(request.vcpu), {
+      ...(options.translator === 'eager' ? EAGER_OPTIONS : DEFAULT_OPTIONS),
+      ...(JSON.parse(options.tune) as object),
+    });
     translators.push(translator);
     return translator;
   },

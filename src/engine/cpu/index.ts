@@ -26,12 +26,14 @@ export {
   hasBlock,
   markRegionCode,
   replaceCarryOverflow,
+  readableForRegion,
   replaceZero,
   sameCodePage,
   writableForRegion,
 } from './regions';
 
 export { repeatMove, repeatStore } from './region-strings';
+export { leaveRegion } from './region-exit';
 
 /** Prepares this instance: where the frames are, and the table of handlers. Once before anything else. */
 export function attach(): void {

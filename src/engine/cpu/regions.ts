@@ -45,7 +45,7 @@ import {
 import { frameIndexOf } from './frames';
 import { tlbEntry } from './banks';
 import { serveFlush } from './rendezvous';
-import { fillTlb, translateExecute, ACCESS_WRITE } from './tlb';
+import { ACCESS_READ, ACCESS_WRITE, fillTlb, translateExecute } from './tlb';
 import { xmmReg, xmmRmReg } from './access';
 import { DENORMAL } from './softfloat/environment';
 import { markCode } from './code-marks';
@@ -216,6 +216,11 @@ export function hasBlock(cpu: usize, host: u32): bool {
 /** Whether the code page at `va` is still the one at `host`. */
 export function sameCodePage(cpu: usize, va: u64, host: usize): bool {
   return translateExecute(cpu, va) == host;
+}
+
+/** Host pointer for reads of bytes of one page that missed the TLB; 0 = fault, or they cross into another page. */
+export function readableForRegion(cpu: usize, va: u64, bytes: u32): usize {
+  return ((va ^ (va + <u64>(bytes - 1))) & PAGE_MASK) != 0 ? 0 : fillTlb(cpu, va, ACCESS_READ);
 }
 
 /** Host pointer for a plain store that missed the TLB; 0 = fault, or a store that needs the slow path: the instruction is redone. */

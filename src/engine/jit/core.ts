@@ -10,6 +10,7 @@ export interface TranslatorCore {
   markRegionCode(cpu: number, host: number, bytes: number): void;
   hasBlock(cpu: number, host: number): number;
   readableSlow: unknown;
+  readableForRegion: unknown;
   writableForRegion: unknown;
   callHandler: unknown;
   condition: unknown;
@@ -21,4 +22,5 @@ export interface TranslatorCore {
   replaceZero: unknown;
   repeatMove: unknown;
   repeatStore: unknown;
+  leaveRegion: unknown;
 }

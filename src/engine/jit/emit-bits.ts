@@ -3,7 +3,7 @@ import { CC_EXPLICIT } from '../cpu/layout.ts';
 import { type EmitInstruction, rmValue } from './emit-integer.ts';
 import { lockedBit } from './emit-lock.ts';
 import { type Emitter, local } from './emitter.ts';
-import { KIND_MASK, ROTATED, SPECIAL } from './flags.ts';
+import { KIND_MASK, ROTATED, SPECIAL } from '../cpu/region-exit-state.ts';
 import { type Instruction, inMemory, isLocked } from './instruction.ts';
 import { op } from './wasm-writer.ts';
 

@@ -23,7 +23,7 @@ export interface CallOptions {
 export function callOperation(e: Emitter, i: Instruction, options: CallOptions): void {
   const { w, vectors } = e;
   const { reads, writes, vectorReads = 0, vectorWrites = 0, clean } = options;
-  e.storeRegisters(reads & e.written);
+  e.storeRegisters(e.stale(reads));
   vectors.store(vectorReads & vectors.written);
   e.pushOperation(i);
   if (clean === undefined) w.call(service.callHandler);

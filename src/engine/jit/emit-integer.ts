@@ -15,8 +15,7 @@ const ZERO: Value = { low: 0, high: 0 };
 /** The rm operand for reading: memory is loaded into `scratch`. */
 export function rmValue(e: Emitter, i: Instruction, scratch: number, bytes = i.size): Value {
   if (!inMemory(i)) return e.registerValue(i.rm, bytes, scratch);
-  e.pushAddress(i);
-  e.readable(bytes, i.position);
+  e.readOperand(i, bytes);
   e.loadHost(bytes);
   e.w.set(scratch);
   return { local: scratch };
@@ -25,8 +24,7 @@ export function rmValue(e: Emitter, i: Instruction, scratch: number, bytes = i.s
 /** Writes the rm operand with the value in `from` (a local or constant): of 4 bytes zero-extended. */
 export function storeRm(e: Emitter, i: Instruction, value: Value): void {
   if (inMemory(i)) {
-    e.pushAddress(i);
-    e.writable(i.size, i.position);
+    e.writeOperand(i);
     e.storeHost(i.size, value);
     return;
   }
@@ -41,8 +39,7 @@ export function storeRm(e: Emitter, i: Instruction, value: Value): void {
  */
 export function updateRm(e: Emitter, i: Instruction, compute: (old: Value) => void): Value {
   if (inMemory(i)) {
-    e.pushAddress(i);
-    e.writable(i.size, i.position);
+    e.writeOperand(i);
     e.loadHost(i.size);
     e.w.set(local.t0);
     compute({ local: local.t0 });
@@ -231,12 +228,10 @@ const moveExtended =
     const bytes = Math.min(i.aux, i.size);
     const { w } = e;
     if (inMemory(i)) {
-      e.pushAddress(i);
-      e.readable(bytes, i.position);
-      w.get(local.host);
+      e.readOperand(i, bytes);
       const signedLoad =
         bytes === 1 ? memoryOp.i64Load8S : bytes === 2 ? memoryOp.i64Load16S : bytes === 4 ? memoryOp.i64Load32S : memoryOp.i64Load;
-      w.memory(signed ? signedLoad : bytes === 1 ? memoryOp.i64Load8U : memoryOp.i64Load16U, 0);
+      e.loadHostBy(signed ? signedLoad : bytes === 1 ? memoryOp.i64Load8U : memoryOp.i64Load16U);
     } else {
       const value = e.registerValue(i.rm, bytes, local.t0);
       if (signed) e.pushExtended(value, bytes);
@@ -387,20 +382,17 @@ const multiplyRegister: EmitInstruction = (e, i, needed) => {
 /** Pushes 8 bytes on the guest's stack. */
 export function pushStack(e: Emitter, i: Instruction, value: Value): void {
   const { w } = e;
+  e.accessStack(i, VCPU_RSP, -8, true);
+  e.storeHost(8, value);
   e.getRegister(VCPU_RSP);
   w.i64(8);
   w.emit(op.i64Sub);
-  w.tee(local.t1);
-  e.writable(8, i.position);
-  e.storeHost(8, value);
-  w.get(local.t1);
   e.setRegister(VCPU_RSP);
 }
 
 /** Loads the 8 bytes at the address of the register `slot` into local t0. */
 export function readStack(e: Emitter, i: Instruction, slot: number): void {
-  e.getRegister(slot);
-  e.readable(8, i.position);
+  e.accessStack(i, slot, 0, false);
   e.loadHost(8);
   e.w.set(local.t0);
 }

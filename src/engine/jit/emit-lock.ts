@@ -8,7 +8,7 @@ import { pushAlu, setAluOperands, setOperands } from './emit-integer.ts';
 import type { EmitInstruction } from './emit-integer.ts';
 import { pushCarry } from './conditions.ts';
 import { type Emitter, type Value, local } from './emitter.ts';
-import { IN_MEMORY } from './flags.ts';
+import { IN_MEMORY } from '../cpu/region-exit-state.ts';
 import { type Instruction, inMemory } from './instruction.ts';
 import { service } from './wasm-module.ts';
 import { atomic, memoryOp, op } from './wasm-writer.ts';

@@ -3,7 +3,7 @@ import { CC_EXPLICIT, VCPU_RCX } from '../cpu/layout.ts';
 import { pushCarry } from './conditions.ts';
 import { type EmitInstruction, updateRm } from './emit-integer.ts';
 import { type Emitter, local } from './emitter.ts';
-import { DYNAMIC, IN_MEMORY } from './flags.ts';
+import { DYNAMIC, IN_MEMORY } from '../cpu/region-exit-state.ts';
 import type { Instruction } from './instruction.ts';
 import { service } from './wasm-module.ts';
 import { op } from './wasm-writer.ts';

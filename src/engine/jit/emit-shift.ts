@@ -2,7 +2,8 @@
 import { CC_DEC, CC_INC, CC_SHL, VCPU_RCX } from '../cpu/layout.ts';
 import type { EmitInstruction } from './emit-integer.ts';
 import { type Emitter, type Value, local } from './emitter.ts';
-import { DYNAMIC, IN_MEMORY, shiftCount } from './flags.ts';
+import { DYNAMIC, IN_MEMORY } from '../cpu/region-exit-state.ts';
+import { shiftCount } from './flags.ts';
 import { type Instruction, inMemory } from './instruction.ts';
 import { op } from './wasm-writer.ts';
 
@@ -100,8 +101,7 @@ function setShiftCarry(e: Emitter, kind: number, size: number, a: Value, count: 
 /** Operand `rm` updated by `compute`, which leaves the new value in t1; the old one is in t0. */
 function update(e: Emitter, i: Instruction, compute: () => void): void {
   if (inMemory(i)) {
-    e.pushAddress(i);
-    e.writable(i.size, i.position);
+    e.writeOperand(i);
     e.loadHost(i.size);
     e.w.set(local.t0);
     compute();

@@ -8,6 +8,7 @@
  * interpreter executes it.
  */
 import {
+  CC_LOGIC,
   JUMP,
   REDO,
   TLB_ADDEND,
@@ -23,6 +24,9 @@ import {
 import {
   DEAD,
   DYNAMIC,
+  EXIT_RETIRED_SHIFT,
+  EXIT_STATE_MASK,
+  EXIT_STATUS_SHIFT,
   IN_MEMORY,
   KIND_MASK,
   NARROW,
@@ -32,9 +36,9 @@ import {
   ROTATED_NARROW,
   ROTATED_RIGHT,
   SPECIAL,
-  type FlagState,
-  withoutRotate,
-} from './flags.ts';
+} from '../cpu/region-exit-state.ts';
+import { type FlagState, withoutRotate } from './flags.ts';
+import { type Access, GROUP_LOCALS, type GroupedAccess, simpleAddress } from './access-groups.ts';
 import { type Instruction, instructionPage } from './instruction.ts';
 import { Vectors } from './vectors.ts';
 import { service } from './wasm-module.ts';
@@ -58,7 +62,7 @@ export const local = {
   t2: 27,
   t3: 28,
   t4: 29,
-  /** What the epilogue needs to know of the way out, packed: EXIT_* below. */
+  /** What leaveRegion is told of the way out: EXIT_* of cpu/region-exit-state.ts, and a position. */
   exit: 30,
   kind: 31,
   host: 32,
@@ -70,9 +74,11 @@ export const local = {
   epoch: 38,
   /** Number of the target to go to. */
   target: 39,
+  /** Host addresses of groups of accesses. */
+  groups: 40,
 } as const;
 const I64_LOCALS = 29;
-const I32_LOCALS = 9;
+const I32_LOCALS = 9 + GROUP_LOCALS;
 
 export const LOCAL_DECLARATIONS: readonly (readonly [count: number, type: number])[] = [
   [I64_LOCALS, I64],
@@ -85,17 +91,8 @@ const VECTOR_LOCALS = 2 + I64_LOCALS + I32_LOCALS;
 /** An operand whose 64 bits can be pushed more than once; of 32-bit operands the upper half is arbitrary. */
 export type Value = { readonly local: number } | { readonly low: number; readonly high: number };
 
-// A way out, packed into 64 bits: flag state, status, instructions retired since the budget was last lowered, and two bits that
-// say that status and RIP are in their locals; above them the position to go on at. A way out is thus two instructions and a branch.
-const EXIT_STATE_MASK = 0x3fff;
-const EXIT_STATUS_SHIFT = 14;
-const EXIT_STATUS_MASK = 7;
-const EXIT_RETIRED_SHIFT = 17;
-const EXIT_RETIRED_MASK = 0xfff;
-const EXIT_STATUS_LOCAL = 1 << 29;
-const EXIT_RIP_LOCAL = 1 << 30;
-/** Of SPECIAL states only DYNAMIC has this bit; of the others it is part of the kind. */
-const DYNAMIC_BIT = DYNAMIC & ~SPECIAL;
+/** A way out whose status is in its local, and one that goes on at the address in `rip`. Not part of what leaveRegion is given. */
+const STATUS_LOCAL = -1;
 /** What the kind in its local consists of. */
 const KIND_BITS = KIND_MASK | NARROW | RESULT_IS_DIFFERENCE | RESULT_IS_SUM;
 
@@ -117,6 +114,14 @@ export class Emitter {
   /** Registers that the region writes, and those it uses at all. */
   written = 0;
   used = 0;
+  /** What the accesses of the present instruction are to do (access-groups.ts); they are noted as they are made. */
+  plan: readonly (GroupedAccess | null)[] | null = null;
+  accesses: Access[] = [];
+  /** The local, and an offset from it, at which is what was made accessible last. */
+  private host: number = local.host;
+  private hostOffset = 0;
+  /** Registers are written to memory at once, not on the way out. */
+  writesThrough = false;
   /** The region's code lies in more than one page. */
   manyPages = false;
 
@@ -174,8 +179,19 @@ export class Emitter {
     this.w.get(this.noteRead(slot));
   }
 
+  /** Pops the register's 64 bits. */
   setRegister(slot: number): void {
-    this.w.set(this.noteWrite(slot));
+    const { w } = this;
+    w.set(this.noteWrite(slot));
+    if (!this.writesThrough) return;
+    w.get(local.cpu);
+    w.get(this.register(slot));
+    w.memory(memoryOp.i64Store, slot & ~7);
+  }
+
+  /** Of these registers those that may differ from what is in memory. */
+  stale(mask: number): number {
+    return this.writesThrough ? 0 : mask & this.written;
   }
 
   /** The register operand as a value: 4 and 8 bytes as they are, 1 and 2 sign-extended into `scratch`. */
@@ -300,7 +316,7 @@ export class Emitter {
   }
 
   /** Pops an address; leaves in local `host` where its `bytes` can be read. */
-  private access(bytes: number, tag: number, slow: number, position: number): void {
+  private access(bytes: number, tag: number, slow: number, position: number, host: number = local.host): void {
     const { w } = this;
     w.tee(local.address);
     w.emit(op.i32WrapI64);
@@ -319,7 +335,7 @@ export class Emitter {
     w.get(local.address);
     w.i32(bytes);
     w.call(slow);
-    w.tee(local.host);
+    w.tee(host);
     w.emit(op.i32Eqz);
     w.ifUnlikely();
     this.exit(position, REDO);
@@ -329,8 +345,59 @@ export class Emitter {
     w.memory(memoryOp.i32Load, TLB_ADDEND);
     w.get(local.address);
     w.emit(op.i32WrapI64, op.i32Add);
-    w.set(local.host);
+    w.set(host);
     w.end();
+    this.host = host;
+    this.hostOffset = 0;
+  }
+
+  /** As readable and writable, for an access that may belong to a group; `push` pushes its address. */
+  private grouped(position: number, access: Access, push: () => void): void {
+    this.accesses.push(access);
+    const planned = this.plan?.[this.accesses.length - 1] ?? null;
+    if (planned === null) {
+      push();
+      if (access.write) this.writable(access.bytes, position);
+      else this.readable(access.bytes, position);
+      return;
+    }
+    const host = local.groups + planned.group;
+    if (planned.first !== null) {
+      const { bytes, write } = planned.first;
+      push();
+      if (planned.offset !== 0) {
+        this.w.i64(planned.offset);
+        this.w.emit(op.i64Sub);
+      }
+      if (write) this.access(bytes, TLB_WRITE, service.writableForRegion, position, host);
+      else this.access(bytes, TLB_READ, service.readableForRegion, position, host);
+    }
+    this.host = host;
+    this.hostOffset = planned.offset;
+  }
+
+  /** Makes the memory operand accessible for loadHost. */
+  readOperand(i: Instruction, bytes = i.size): void {
+    this.grouped(i.position, { address: simpleAddress(i), bytes, write: false }, () => {
+      this.pushAddress(i);
+    });
+  }
+
+  /** Makes the memory operand accessible for loadHost and storeHost. */
+  writeOperand(i: Instruction): void {
+    this.grouped(i.position, { address: simpleAddress(i), bytes: i.size, write: true }, () => {
+      this.pushAddress(i);
+    });
+  }
+
+  /** Makes 8 bytes at a register's value plus a constant accessible. */
+  accessStack(i: Instruction, slot: number, displacement: number, write: boolean): void {
+    this.grouped(i.position, { address: { slot, displacement }, bytes: 8, write }, () => {
+      this.getRegister(slot);
+      if (displacement === 0) return;
+      this.w.i64(displacement);
+      this.w.emit(op.i64Add);
+    });
   }
 
   /** Pops an address; `host` is where it can be read. The instruction at `position` must have had no effect yet. */
@@ -342,20 +409,24 @@ export class Emitter {
     this.access(bytes, TLB_WRITE, service.writableForRegion, position);
   }
 
-  /** Pushes what is at `host`: 8 and 4 bytes as they are (zero-extended), 1 and 2 sign-extended. */
+  /** Pushes what was made accessible last: 8 and 4 bytes as they are (zero-extended), 1 and 2 sign-extended. */
   loadHost(bytes: number): void {
-    this.w.get(local.host);
-    const opcode =
-      bytes === 8 ? memoryOp.i64Load : bytes === 4 ? memoryOp.i64Load32U : bytes === 2 ? memoryOp.i64Load16S : memoryOp.i64Load8S;
-    this.w.memory(opcode, 0);
+    this.loadHostBy(
+      bytes === 8 ? memoryOp.i64Load : bytes === 4 ? memoryOp.i64Load32U : bytes === 2 ? memoryOp.i64Load16S : memoryOp.i64Load8S,
+    );
+  }
+
+  loadHostBy(opcode: number): void {
+    this.w.get(this.host);
+    this.w.memory(opcode, this.hostOffset);
   }
 
   storeHost(bytes: number, value: Value): void {
-    this.w.get(local.host);
+    this.w.get(this.host);
     this.push(value);
     const opcode =
       bytes === 8 ? memoryOp.i64Store : bytes === 4 ? memoryOp.i64Store32 : bytes === 2 ? memoryOp.i64Store16 : memoryOp.i64Store8;
-    this.w.memory(opcode, 0);
+    this.w.memory(opcode, this.hostOffset);
   }
 
   // ---- ways out --------------------------------------------------------------------------------------------------------
@@ -377,25 +448,82 @@ export class Emitter {
     this.w.set(local.budget);
   }
 
-  private leave(position: number, bits: number): void {
-    this.w.i64Halves(bits | (this.retired << EXIT_RETIRED_SHIFT) | (this.state & EXIT_STATE_MASK), position);
-    this.w.set(local.exit);
-    this.w.br(this.epilogue);
+  /**
+   * Leaves at an address relative to that in the local `base`. Where registers are written through, each way out calls leaveRegion
+   * itself; else it goes to the one epilogue, which writes them back first.
+   */
+  private leave(base: number, position: number, status: number): void {
+    const { w } = this;
+    const known = status === STATUS_LOCAL ? 0 : status << EXIT_STATUS_SHIFT;
+    const pushExit = (): void => {
+      w.i64Halves(known | (this.retired << EXIT_RETIRED_SHIFT) | (this.state & EXIT_STATE_MASK), position);
+      if (status !== STATUS_LOCAL) return;
+      w.get(local.status);
+      w.i32(EXIT_STATUS_SHIFT);
+      w.emit(op.i32Shl, op.i64ExtendI32U, op.i64Or);
+    };
+    if (this.writesThrough) {
+      this.pushLeaving(this.state);
+      w.get(base);
+      pushExit();
+      w.call(service.leaveRegion);
+      w.u8(op.return);
+      return;
+    }
+    if (base !== local.page) {
+      w.get(base);
+      w.set(local.page);
+    }
+    pushExit();
+    w.set(local.exit);
+    w.br(this.epilogue);
+  }
+
+  /** Pushes what leaveRegion is to know of the flags in this state, undefined = in any, and the budget. */
+  private pushLeaving(state: FlagState | undefined): void {
+    const { w } = this;
+    const base = state === undefined ? undefined : withoutRotate(state);
+    const has = (needed: boolean): boolean => base === undefined || base === DYNAMIC || (!(base & SPECIAL) && needed);
+    const operands = base === undefined || (base & KIND_MASK) !== CC_LOGIC;
+    const result = base === undefined || !(base & (RESULT_IS_DIFFERENCE | RESULT_IS_SUM));
+    w.get(local.cpu);
+    for (const [which, needed] of [
+      [local.ccA, has(operands)],
+      [local.ccB, has(operands)],
+      [local.ccR, has(result)],
+      [local.rotated, state === undefined || (state & ROTATED) !== 0],
+    ] as const) {
+      if (needed) w.get(which);
+      else w.i64(0);
+    }
+    if (base === undefined || base === DYNAMIC) w.get(local.kind);
+    else w.i32(0);
+    w.get(local.budget);
   }
 
   /** Leaves at a position. */
   exit(position: number, status: number): void {
-    this.leave(position, status << EXIT_STATUS_SHIFT);
+    this.leave(local.page, position, status);
   }
 
   /** Leaves with RIP in its local. */
   exitToRip(): void {
-    this.leave(0, EXIT_RIP_LOCAL | (JUMP << EXIT_STATUS_SHIFT));
+    this.leave(local.rip, 0, JUMP);
   }
 
   /** Leaves with RIP and status in their locals. */
   exitWithStatus(): void {
-    this.leave(0, EXIT_RIP_LOCAL | EXIT_STATUS_LOCAL);
+    this.leave(local.rip, 0, STATUS_LOCAL);
+  }
+
+  /** What the ways out go to that do not call leaveRegion themselves; leaves the status on the stack. */
+  writeBack(): void {
+    const { w } = this;
+    this.storeRegisters(this.written);
+    this.pushLeaving(undefined);
+    w.get(local.page);
+    w.get(local.exit);
+    w.call(service.leaveRegion);
   }
 
   /** Runs `body` if a bit of the i32 local is set, or if it is clear. */
@@ -408,62 +536,6 @@ export class Emitter {
     w.if();
     body();
     w.end();
-  }
-
-  /** Takes the way out apart: RIP, status and budget get their values, then the flags are written back. */
-  unpackExit(): void {
-    const { w } = this;
-    w.get(local.exit);
-    w.emit(op.i32WrapI64);
-    w.set(local.entry);
-    this.when(local.entry, EXIT_RIP_LOCAL, false, () => {
-      w.get(local.page);
-      w.get(local.exit);
-      w.i64(32);
-      w.emit(op.i64ShrS, op.i64Add);
-      w.set(local.rip);
-    });
-    this.when(local.entry, EXIT_STATUS_LOCAL, false, () => {
-      w.get(local.entry);
-      w.i32(EXIT_STATUS_SHIFT);
-      w.emit(op.i32ShrU);
-      w.i32(EXIT_STATUS_MASK);
-      w.emit(op.i32And);
-      w.set(local.status);
-    });
-    w.get(local.budget);
-    w.get(local.entry);
-    w.i32(EXIT_RETIRED_SHIFT);
-    w.emit(op.i32ShrU);
-    w.i32(EXIT_RETIRED_MASK);
-    w.emit(op.i32And, op.i32Sub);
-    w.set(local.budget);
-    this.writeFlagsBack();
-  }
-
-  private writeFlagsBack(): void {
-    const { w } = this;
-    this.when(local.entry, SPECIAL, false, () => {
-      w.get(local.entry);
-      w.i32(KIND_BITS);
-      w.emit(op.i32And);
-      w.set(local.kind);
-    });
-    w.get(local.entry);
-    w.i32(SPECIAL | DYNAMIC_BIT);
-    w.emit(op.i32And);
-    w.i32(SPECIAL);
-    w.emit(op.i32Ne);
-    w.if();
-    this.normaliseKind();
-    this.storeFlagFields();
-    w.end();
-    this.when(local.entry, ROTATED, true, () => {
-      this.rotateBitsOfExit();
-      w.get(local.cpu);
-      w.get(local.rotateBits);
-      w.call(service.replaceCarryOverflow);
-    });
   }
 
   /** Makes kind and operands in the locals those of the core's VCPU_CC_* fields. */
@@ -500,25 +572,6 @@ export class Emitter {
     w.get(local.kind);
     w.memory(memoryOp.i32Store, VCPU_CC_OP);
     this.storeOperands();
-  }
-
-  /** computeRotate for the state of the way out, which is known only as the region runs. */
-  private rotateBitsOfExit(): void {
-    const { state } = this;
-    for (const right of [0, ROTATED_RIGHT]) {
-      for (const narrow of [0, ROTATED_NARROW]) {
-        this.w.get(local.entry);
-        this.w.i32(ROTATED_RIGHT | ROTATED_NARROW);
-        this.w.emit(op.i32And);
-        this.w.i32(right | narrow);
-        this.w.emit(op.i32Eq);
-        this.w.if();
-        this.state = ROTATED | right | narrow;
-        this.computeRotate();
-        this.w.end();
-      }
-    }
-    this.state = state;
   }
 
   /** CF and OF of the rotate whose result is in its local, at their places in RFLAGS. */

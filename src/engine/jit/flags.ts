@@ -5,34 +5,27 @@
  * in locals.
  */
 import { CC_ADC, CC_ADD, CC_DEC, CC_EXPLICIT, CC_IMUL, CC_INC, CC_LOGIC, CC_MUL, CC_SBB, CC_SHL, CC_SUB } from '../cpu/layout.ts';
+import {
+  DEAD,
+  DYNAMIC,
+  IN_MEMORY,
+  NARROW,
+  RESULT_IS_DIFFERENCE,
+  RESULT_IS_SUM,
+  ROTATED,
+  ROTATED_NARROW,
+  ROTATED_RIGHT,
+} from '../cpu/region-exit-state.ts';
 import { isVectorRow, writesFlags } from './handlers.ts';
 import { type Instruction, inMemory } from './instruction.ts';
 import { successors } from './flow.ts';
 import type { Flow, FlowBlock } from './flow.ts';
 import type { Block } from './region.ts';
 
-/** A CC_* kind with the bits below, or one of the three special states, perhaps with a rotate on top. */
+/** KIND_MASK and its neighbours: cpu/region-exit-state.ts. */
 export type FlagState = number;
 
-export const KIND_MASK = 15;
-/** The operands count as 32 bits; else they are sign-extended to 64. */
-export const NARROW = 0x100;
-/** The result is not in its local: it is A - B, or A + B. */
-export const RESULT_IS_DIFFERENCE = 0x400;
-export const RESULT_IS_SUM = 0x800;
-/** CF and OF are those of a rotate whose result is in a local of its own, all else is as the state says besides. */
-export const ROTATED = 0x200;
-export const ROTATED_RIGHT = 0x1000;
-export const ROTATED_NARROW = 0x2000;
 const ROTATE_BITS = ROTATED | ROTATED_RIGHT | ROTATED_NARROW;
-/** No CC_* kind in the state: one of the three. */
-export const SPECIAL = 0x20;
-/** The flags are in VCPU_CC_*. */
-export const IN_MEMORY = 0x20;
-/** Kind and operands are in locals; the kind has NARROW and RESULT_IS_* besides. */
-export const DYNAMIC = 0x21;
-/** Nobody will look. */
-export const DEAD = 0x22;
 
 export const withoutRotate = (state: FlagState): FlagState => state & ~ROTATE_BITS;
 

@@ -9,7 +9,9 @@ const COUNTS_MAXIMUM = 4096;
 
 export class TransitionSamples {
   private seen: number;
-  private readonly counts = new Map<string, number>();
+  /** By target, then by function. */
+  private readonly counts = new Map<number, Map<number, number>>();
+  private kept = 0;
 
   constructor(
     private readonly view: DataView,
@@ -31,20 +33,28 @@ export class TransitionSamples {
     for (; next !== sampled; next = (next + 1) >>> 0) {
       const at = this.cpu + VCPU_TRANSITIONS + (next % TRANSITION_ENTRIES) * TRANSITION_ENTRY_BYTES;
       const tableIndex = this.view.getUint32(at, true);
-      const rip = this.view.getBigInt64(at + 8, true);
-      const key = `${tableIndex}/${rip}`;
-      const count = (this.counts.get(key) ?? 0) + 1;
-      if (count >= this.threshold) {
-        this.counts.delete(key);
-        frequent(tableIndex, rip);
+      // A canonical address is exact as a number.
+      const rip = Number(this.view.getBigInt64(at + 8, true));
+      let from = this.counts.get(rip);
+      if (from === undefined) {
+        from = new Map();
+        this.counts.set(rip, from);
+      }
+      const count = from.get(tableIndex) ?? 0;
+      if (count === 0 && ++this.kept > COUNTS_MAXIMUM) {
+        this.forget();
         continue;
       }
-      if (this.counts.size >= COUNTS_MAXIMUM) this.counts.clear();
-      this.counts.set(key, count);
+      from.set(tableIndex, count + 1);
+      if (count + 1 < this.threshold) continue;
+      from.delete(tableIndex);
+      this.kept--;
+      frequent(tableIndex, BigInt(rip));
     }
   }
 
   forget(): void {
     this.counts.clear();
+    this.kept = 0;
   }
 }

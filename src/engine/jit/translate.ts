@@ -19,11 +19,13 @@ import {
   VCPU_RIP,
   VCPU_TLB,
 } from '../cpu/layout.ts';
+import { type Behaviour, planAccesses } from './access-groups.ts';
 import { pushCondition } from './conditions.ts';
 import { emitCall, emitIndirect, emitReturn } from './emit-control.ts';
 import { emitterOf } from './emitters.ts';
 import { Emitter, LOCAL_DECLARATIONS, local } from './emitter.ts';
-import { type BlockFlags, DEAD, DYNAMIC, IN_MEMORY, analyseFlags, flagUse, stateBehind } from './flags.ts';
+import { DEAD, DYNAMIC, IN_MEMORY } from '../cpu/region-exit-state.ts';
+import { type BlockFlags, analyseFlags, flagUse, stateBehind } from './flags.ts';
 import { type Flow, type FlowBlock, analyseFlow, dominates } from './flow.ts';
 import { isVectorRow, vectorRegisterUse, xmmUse } from './handlers.ts';
 import { type Instruction, pageOf } from './instruction.ts';
@@ -55,6 +57,7 @@ export class RegionTranslator {
   /** The loop around a region with several targets, and the numbers of those. */
   private dispatch: Label | null = null;
   private readonly numbers = new Map<Block, number>();
+  private readonly behaviours = new Map<Instruction, Behaviour>();
   private lookup: TargetLookup | null = null;
 
   constructor(placeOperation: PlaceOperation) {
@@ -80,10 +83,13 @@ export class RegionTranslator {
     e.state = DEAD;
     e.retired = 0;
     e.manyPages = region.pages.length > 1;
-    this.facts = findRegisters(e, region, this.flow);
+    this.behaviours.clear();
+    this.facts = findRegisters(e, region, this.flow, this.behaviours);
+    // What loops would be stores in each round; elsewhere it keeps ways out small, of which there are more than instructions.
+    e.writesThrough = e.vectors.written === 0 && !this.flow.blocks.some(({ loopHeader }) => loopHeader);
     this.prologue(region);
     e.rawExit = e.w.block();
-    e.epilogue = e.w.block();
+    e.epilogue = e.writesThrough ? e.rawExit : e.w.block();
     this.verifyPages(region);
     const entry = this.flow.blocks[0];
     if (entry !== undefined) {
@@ -91,8 +97,13 @@ export class RegionTranslator {
       e.convertFlags(this.flags.get(entry.block)?.entry ?? DEAD);
       this.tree(entry);
     }
-    e.w.end();
-    this.epilogue();
+    if (e.writesThrough) e.w.u8(op.unreachable);
+    else {
+      e.w.end();
+      e.writeBack();
+      e.vectors.store(e.vectors.written);
+      e.w.u8(op.return);
+    }
     e.w.end();
     e.vectors.store(e.vectors.written);
     e.w.get(local.cpu);
@@ -224,16 +235,6 @@ export class RegionTranslator {
     e.exit(entries[0]?.start ?? 0, REDO);
   }
 
-  private epilogue(): void {
-    const { e } = this;
-    const { w } = e;
-    e.storeRegisters(e.written);
-    e.unpackExit();
-    w.get(local.cpu);
-    w.get(local.rip);
-    w.memory(memoryOp.i64Store, VCPU_RIP);
-  }
-
   // ---- blocks ----------------------------------------------------------------------------------------------------------
 
   private tree(flow: FlowBlock): void {
@@ -299,9 +300,12 @@ export class RegionTranslator {
     e.retired = 0;
     e.vectors.assume(this.facts.get(block) ?? NO_FACTS);
     const last = block.instructions.length - 1;
+    const plan = planAccesses(block, (i) => this.behaviours.get(i));
     for (let n = 0; n <= last; n++) {
       const instruction = block.instructions[n];
       if (instruction === undefined) continue;
+      e.accesses = [];
+      e.plan = plan?.[n] ?? null;
       const needed = flags.needed[n] === true;
       if (n === last && this.transfer(flow, instruction)) return;
       this.instruction(instruction, needed);
@@ -503,7 +507,7 @@ export class RegionTranslator {
     const { w } = e;
     const touchesVectors = isVectorRow(i.row);
     e.flagsToMemory();
-    e.storeRegisters(e.written);
+    e.storeRegisters(e.stale(ALL_REGISTERS));
     if (touchesVectors) e.vectors.store(e.vectors.written);
     e.pushOperation(i);
     w.call(service.callHandler);
@@ -536,7 +540,7 @@ export class RegionTranslator {
     const { w } = e;
     const { reads, writes } = vectorRegisterUse(i);
     const xmm = xmmUse(i);
-    e.storeRegisters(reads & e.written);
+    e.storeRegisters(e.stale(reads));
     e.vectors.store(xmm.reads & e.vectors.written);
     e.pushOperation(i);
     w.call(service.callHandler);
@@ -559,17 +563,23 @@ export class RegionTranslator {
   }
 }
 
-/** Which registers the region writes and which it uses, and the facts about vector registers at each block. */
-function findRegisters(e: Emitter, region: Region, flow: Flow): ReadonlyMap<Block, Facts> {
+/** Which registers the region writes and which it uses, what its instructions do, and the facts about vector registers at each block. */
+function findRegisters(e: Emitter, region: Region, flow: Flow, behaviours: Map<Instruction, Behaviour>): ReadonlyMap<Block, Facts> {
   let all = false;
   const probe = new Emitter();
   probe.state = IN_MEMORY;
   for (const block of region.blocks) {
     for (const i of block.instructions) {
+      if (behaviours.has(i)) continue;
       if (i.treatment === 'handler') all = true;
       // With no facts every check is made that could be.
       probe.vectors.assume(NO_FACTS);
+      const written = probe.written;
+      probe.written = 0;
+      probe.accesses = [];
       probeRegisters(probe, i);
+      behaviours.set(i, { accesses: probe.accesses, written: i.treatment === 'handler' ? ALL_REGISTERS : probe.written });
+      probe.written |= written;
     }
   }
   e.used = all ? ALL_REGISTERS : probe.used;

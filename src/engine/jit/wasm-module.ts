@@ -16,6 +16,8 @@ export const SERVICES = [
   'replaceZero',
   'repeatMove',
   'repeatStore',
+  'leaveRegion',
+  'readableForRegion',
 ] as const satisfies readonly (keyof TranslatorCore)[];
 export type Service = (typeof SERVICES)[number];
 
@@ -29,6 +31,7 @@ const TYPES: readonly (readonly [parameters: readonly number[], results: readonl
   [[I64, I64], [I64]],
   [[I32, I32, I32], [I32]],
   [[I32, I64, I64, I64, I32], [I64]],
+  [[I32, I64, I64, I64, I64, I32, I32, I64, I64], [I32]],
 ];
 const REGION_TYPE = 0;
 const SERVICE_TYPES: Readonly<Record<Service, number>> = {
@@ -44,6 +47,8 @@ const SERVICE_TYPES: Readonly<Record<Service, number>> = {
   replaceZero: 3,
   repeatMove: 6,
   repeatStore: 6,
+  leaveRegion: 7,
+  readableForRegion: 1,
 };
 
 /** Pages that the memory import allows at most; a domain's memory has no more. */

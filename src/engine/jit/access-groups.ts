@@ -1,0 +1,193 @@
+/**
+ * Accesses of a block that lie close together: pushes and pops, fields of one structure. The first of a group looks into the TLB
+ * for all of them, the others use the host address it found. That saves most of their code, which is what engines take long to compile.
+ *
+ * Addresses are compared as a value of a register, known only as the region runs, plus a constant: copies of registers and
+ * additions of constants are followed, any other change makes a new value. A group spans at most GROUP_BYTES. Where it does not lie
+ * in one page, or an access of it would fault, its first instruction is given back to the interpreter before it has had any effect:
+ * the others have not been reached then. Between the first and the last nothing is executed that could change translations: no
+ * handler, no look at requests.
+ */
+import { VCPU_PAGE, VCPU_R15, VCPU_RBP, VCPU_RSP, VCPU_ZERO } from '../cpu/layout.ts';
+import { isVectorRow } from './handlers.ts';
+import { type Instruction, inMemory, instructionPage, isLocked } from './instruction.ts';
+import type { Block } from './region.ts';
+
+/** An access as an emitter makes it: relative to a slot (a register, VCPU_PAGE, VCPU_ZERO); null = no such simple address. */
+export interface Access {
+  readonly address: { readonly slot: number; readonly displacement: number } | null;
+  readonly bytes: number;
+  readonly write: boolean;
+}
+
+/** What emitting an instruction showed: its accesses in order, and the general registers it writes. */
+export interface Behaviour {
+  readonly accesses: readonly Access[];
+  readonly written: number;
+}
+
+/** What an access of a group is to do. */
+export interface GroupedAccess {
+  /** Which local holds the host address of the group's lowest byte. */
+  readonly group: number;
+  /** From there. */
+  readonly offset: number;
+  /** Of the group's first access: all of the group's bytes, and whether they are to be writable. */
+  readonly first: { readonly bytes: number; readonly write: boolean } | null;
+}
+
+/** By instruction of a block and by access of the instruction; null = the access is on its own. */
+export type AccessPlan = readonly (readonly (GroupedAccess | null)[] | undefined)[];
+
+/** Locals there are for groups of a block. */
+export const GROUP_LOCALS = 8;
+/** What spans more is more often cut by a page's end than it is worth. */
+const GROUP_BYTES = 64;
+
+/** Handlers whose emitters call nothing that could change a translation or wait. */
+const PLAIN =
+  /^(nop|mov(EG|GE|EI|zx|sx)|lea|alu(EG|GE|EI)|unaryE|test(EG|EI)|bswap|(convert|extend)Accumulator|setcc|cmovcc|multiply(Register|Accumulator)|bitScan|populationCount|push(Rm|Immediate)|popRm|leave|shift(Immediate|ByCl)|bitTestImmediate|jcc|jmpRelative|callRelative|ret)$/;
+
+/** The instruction's memory operand as slot and displacement. */
+export function simpleAddress(i: Instruction): Access['address'] {
+  if (i.index !== VCPU_ZERO || i.segment !== VCPU_ZERO) return null;
+  if (i.base === VCPU_PAGE) return { slot: VCPU_PAGE, displacement: i.displacement + instructionPage(i) };
+  return i.base <= VCPU_R15 || i.base === VCPU_ZERO ? { slot: i.base, displacement: i.displacement } : null;
+}
+
+interface Value {
+  readonly id: number;
+  readonly offset: number;
+}
+
+interface Member {
+  readonly instruction: number;
+  readonly access: number;
+  readonly offset: number;
+}
+
+interface Group {
+  readonly id: number;
+  readonly write: boolean;
+  low: number;
+  high: number;
+  readonly members: Member[];
+}
+
+/** What registers hold, as values plus constants. */
+class Values {
+  private next = 0;
+  private readonly of = new Map<number, Value>();
+
+  at(slot: number): Value {
+    let value = this.of.get(slot);
+    if (value === undefined) {
+      value = { id: this.next++, offset: 0 };
+      this.of.set(slot, value);
+    }
+    return value;
+  }
+
+  private set(slot: number, from: number, distance: number): void {
+    const { id, offset } = this.at(from);
+    this.of.set(slot, { id, offset: (offset + distance) | 0 });
+  }
+
+  /** Executes the instruction. */
+  follow(i: Instruction, written: number): void {
+    const known = this.known(i);
+    const rest = known === null ? written : written & ~(1 << (known.slot >> 3));
+    // The value is taken before a register it comes from is forgotten.
+    if (known !== null) this.set(known.slot, known.from, known.distance);
+    for (let n = 0; n < 16; n++) if (rest & (1 << n)) this.of.delete(n * 8);
+  }
+
+  /** The register whose new value is that of another one, or its own, plus a constant. */
+  private known(i: Instruction): { slot: number; from: number; distance: number } | null {
+    switch (i.handler) {
+      case 'pushRm':
+      case 'pushImmediate':
+      case 'callRelative':
+        return { slot: VCPU_RSP, from: VCPU_RSP, distance: -8 };
+      case 'popRm':
+        return i.rm === VCPU_RSP ? null : { slot: VCPU_RSP, from: VCPU_RSP, distance: 8 };
+      case 'leave':
+        return { slot: VCPU_RSP, from: VCPU_RBP, distance: 8 };
+      case 'aluEI':
+        if (i.size !== 8 || inMemory(i) || (i.aux !== 0 && i.aux !== 5)) return null;
+        return { slot: i.rm, from: i.rm, distance: i.aux === 0 ? i.low : -i.low };
+      case 'movEG':
+        return i.size === 8 && !inMemory(i) ? { slot: i.rm, from: i.reg, distance: 0 } : null;
+      case 'movGE':
+        return i.size === 8 && !inMemory(i) ? { slot: i.reg, from: i.rm, distance: 0 } : null;
+      case 'lea': {
+        const from = i.size === 8 ? simpleAddress(i) : null;
+        return from === null ? null : { slot: i.reg, from: from.slot, distance: from.displacement };
+      }
+      default:
+        return null;
+    }
+  }
+}
+
+/** Groups the accesses of a block; null = there are none to group. */
+export function planAccesses(block: Block, behaviourOf: (i: Instruction) => Behaviour | undefined): AccessPlan | null {
+  const groups: Group[] = [];
+  let open: Group[] = [];
+  const values = new Values();
+  block.instructions.forEach((i, instruction) => {
+    const behaviour = behaviourOf(i);
+    const plain = i.treatment === 'native' && !isLocked(i) && !isVectorRow(i.row) && PLAIN.test(i.handler);
+    if (behaviour === undefined || !plain) {
+      open = [];
+      values.follow(i, behaviour === undefined ? 0xffff : behaviour.written);
+      return;
+    }
+    behaviour.accesses.forEach(({ address, bytes, write }, access) => {
+      if (address === null) return;
+      const value = values.at(address.slot);
+      const offset = value.offset + address.displacement;
+      const joined = open.find(
+        (group) =>
+          group.id === value.id &&
+          (group.write || !write) &&
+          Math.max(group.high, offset + bytes) - Math.min(group.low, offset) <= GROUP_BYTES,
+      );
+      const group = joined ?? { id: value.id, write, low: offset, high: offset + bytes, members: [] };
+      group.low = Math.min(group.low, offset);
+      group.high = Math.max(group.high, offset + bytes);
+      group.members.push({ instruction, access, offset });
+      if (joined === undefined) {
+        open.push(group);
+        groups.push(group);
+      }
+    });
+    values.follow(i, behaviour.written);
+  });
+  return assignLocals(groups, block.instructions, behaviourOf);
+}
+
+/** Gives each group of several accesses a local that no other needs meanwhile; one that finds none is dropped. */
+function assignLocals(
+  groups: readonly Group[],
+  instructions: readonly Instruction[],
+  behaviourOf: (i: Instruction) => Behaviour | undefined,
+): AccessPlan | null {
+  const plan: (GroupedAccess | null)[][] = [];
+  const busyUntil = new Array<number>(GROUP_LOCALS).fill(-1);
+  for (const { members, low, high, write } of groups) {
+    const [first] = members;
+    const last = members.at(-1);
+    if (members.length < 2 || first === undefined || last === undefined) continue;
+    const local = busyUntil.findIndex((until) => until < first.instruction);
+    if (local < 0) continue;
+    busyUntil[local] = last.instruction;
+    members.forEach((member, n) => {
+      const instruction = instructions[member.instruction];
+      const count = instruction === undefined ? 0 : (behaviourOf(instruction)?.accesses.length ?? 0);
+      const accesses = (plan[member.instruction] ??= new Array<GroupedAccess | null>(count).fill(null));
+      accesses[member.access] = { group: local, offset: member.offset - low, first: n === 0 ? { bytes: high - low, write } : null };
+    });
+  }
+  return plan.length === 0 ? null : plan;
+}
