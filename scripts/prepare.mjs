@@ -138,7 +138,10 @@ export function prepare(options = {}) {
   buildModules();
   makeImages([]);
   if (options.testImages) makeImages(['tests']);
-  if (options.soakImages) makeImages(['soak']);
+  if (options.soakImages) {
+    makeImages(['soak']);
+    if (!readFileSync('public/disks/manifest.json', 'utf8').includes('"debian-12"')) makeImages(['debian']);
+  }
 }
 
 /** The static site in dist/, built again when anything it is made of has changed. */

@@ -8,6 +8,8 @@ import { PackageError, packageSource, type PackageSource, unpack } from './debia
 import { collectModules } from './kernel-modules.ts';
 import { type ImageRecord, imageRecord, packageRecord, recipeOf, upToDate, writeManifest } from './manifest.ts';
 import { addGuestSystem, Tree } from './ramdisk.ts';
+import { makeDebianDisk } from './debian-disk.ts';
+import { readDiskManifest, writeDiskManifest } from './disk-manifest.ts';
 import { makeDiskPrograms } from './disk-programs.ts';
 import { makeTestImages } from './test-ramdisk.ts';
 import { contentsOf, type Kernel, packTar, timeOf, userlandTree } from './userland.ts';
@@ -42,6 +44,7 @@ const MODULES = [
 const outputDirectory = 'public/images';
 const testDirectory = 'build/test-images';
 const soakDirectory = 'build/soak-images';
+const diskDirectory = 'public/disks';
 
 async function makeImages(source: PackageSource, recipe: string): Promise<void> {
   console.log('images: busybox-static');
@@ -138,8 +141,15 @@ const targets: Readonly<Record<string, Target>> = {
 
 async function main(): Promise<void> {
   const [name = 'site'] = process.argv.slice(2).filter((word) => !word.startsWith('-'));
+  if (name === 'debian') {
+    makeDebianDisk(diskDirectory);
+    return;
+  }
+  // Without it each page would ask for a file that is not there.
+  writeDiskManifest(diskDirectory, readDiskManifest(diskDirectory));
   const target = targets[name];
-  if (target === undefined) throw new PackageError(`There are no images "${name}"; there are ${Object.keys(targets).join(', ')}.`);
+  if (target === undefined)
+    throw new PackageError(`There are no images "${name}"; there are ${Object.keys(targets).join(', ')} and debian.`);
   const recipe = recipeOf(target.sources);
   if (!process.argv.includes('--force') && upToDate(target.directory, recipe)) {
     console.log(`images: ${target.directory} is up to date`);

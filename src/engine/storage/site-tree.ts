@@ -29,6 +29,17 @@ export interface ShownDisk {
   readonly disk: LazyDisk;
 }
 
+/** A file beside the tree. */
+export interface ShownFile {
+  readonly kind: 'lazy';
+  readonly path: string;
+  readonly mode: number;
+  readonly file: LazyFile;
+}
+
+/** What has its contents not from the tree's archive. */
+export type Shown = Exclude<SiteTreeEntry, { kind: 'file' }> | ShownDisk | ShownFile;
+
 export interface SiteTree {
   readonly entries: readonly SiteTreeEntry[];
   /** Seconds since 1970: when its files were last changed. */
@@ -38,11 +49,20 @@ export interface SiteTree {
 }
 
 /** Shows the tree and more in the root, save for /dev: that is covered by another file system. */
-export function showSiteTree(root: NativeFileSystem, tree: SiteTree, more: readonly (SiteTreeEntry | ShownDisk)[] = []): void {
-  const mtimeNs = BigInt(tree.mtime) * NS_PER_SECOND;
+export function showSiteTree(root: NativeFileSystem, tree: SiteTree, more: readonly Shown[] = []): void {
   const read = filesOf(tree);
+  const entries = tree.entries.map((entry): Shown => {
+    if (entry.kind !== 'file') return entry;
+    return { kind: 'lazy', path: entry.path, mode: entry.mode, file: read(entry.path, entry.sizeBytes) };
+  });
+  showInRoot(root, [...entries, ...more], tree.mtime);
+}
+
+/** @param mtime seconds since 1970 */
+export function showInRoot(root: NativeFileSystem, shown: readonly Shown[], mtime: number): void {
+  const mtimeNs = BigInt(mtime) * NS_PER_SECOND;
   const directories = new Map<string, number>([['', root.root]]);
-  for (const entry of [...tree.entries, ...more]) {
+  for (const entry of shown) {
     const cut = entry.path.lastIndexOf('/');
     const directory = directories.get(entry.path.slice(0, Math.max(0, cut)));
     const name = entry.path.slice(cut + 1);
@@ -55,8 +75,8 @@ export function showSiteTree(root: NativeFileSystem, tree: SiteTree, more: reado
         if (made !== undefined && root.kindNow(made) === 'directory') directories.set(entry.path, made);
         break;
       }
-      case 'file':
-        root.addLazy(directory, name, read(entry.path, entry.sizeBytes), entry.mode, mtimeNs);
+      case 'lazy':
+        root.addLazy(directory, name, entry.file, entry.mode, mtimeNs);
         break;
       case 'disk':
         root.addLazyDisk(directory, name, entry.disk, entry.mode);

@@ -82,6 +82,7 @@ const platform = (): Dom0Platform => ({
   chunkStore: () => Promise.resolve(chunks),
   estimate: () => Promise.resolve({ usage: 1024 * 1024, quota: 64 * 1024 * 1024, persisted: true }),
   random: (bytes) => bytes.fill(1),
+  baseImages: () => Promise.resolve([]),
   bootFiles: () => Promise.resolve(site),
   scripts: () => new DisposableEvaluator({ spawn: spawnNodeScriptWorker, wasmUrl: undefined, clock, limitMs: 3000 }),
   spawnShell: (host, programs) => new InlineShell(host, programs),

@@ -1,4 +1,5 @@
 /** Domain 0 once it is up: its files, daemons, programs and terminals, put together. */
+import type { BaseImage } from '../../engine/storage/base-image.ts';
 import { mountBootFiles } from '../../engine/storage/boot-files.ts';
 import { BlockDeviceTable } from '../../engine/storage/block-devices.ts';
 import { FileSystem } from '../../engine/storage/file-system.ts';
@@ -31,6 +32,7 @@ import { MachineDisks } from '../storage/machine-disks.ts';
 import { storageProgram, type StorageEstimate } from '../storage/storage-program.ts';
 import { ConsoleDaemon } from './console-daemon.ts';
 import { plantDefaultFiles, renewDefaultFiles } from './default-files.ts';
+import { showSiteDisks } from './site-disks.ts';
 import { showUserland } from './userland.ts';
 import type { SiteImages } from './site-boot-files.ts';
 import { mountSystemFiles } from './system-mounts.ts';
@@ -63,6 +65,7 @@ export interface Dom0Platform {
   /** What the browser says about its room. */
   estimate(): Promise<StorageEstimate>;
   bootFiles(): Promise<SiteImages>;
+  baseImages(): Promise<readonly BaseImage[]>;
   scripts(): ScriptEvaluator;
   spawnShell(host: ShellHost, programs: readonly string[]): ShellProcess;
   /** Runs a task later, from a fresh stack, with room for other work in between. */
@@ -103,7 +106,7 @@ export class Dom0System {
     const say = (text: string): void => {
       messages.push(`[${((clock.nowMs() - bootTimeMs) / 1000).toFixed(6).padStart(12)}] ${text}\n`);
     };
-    const [machine, { files, pool, root }, siteImages] = await Promise.all([
+    const [machine, { baseImages, files, pool, root }, siteImages] = await Promise.all([
       during(onProgress, 'Starting the hypervisor', platform.createMachine(commandLine)),
       during(onProgress, 'Reading the files of domain 0', openFiles(platform, storage, say)),
       platform.bootFiles().catch((error: unknown): SiteImages => {
@@ -124,6 +127,7 @@ export class Dom0System {
         random: (bytes) => platform.random(bytes),
         whileMaking: (path, work) => during(onProgress, `Making ${path}`, work),
       });
+    showSiteDisks(root, baseImages, clock.nowMs());
 
     const xenstored = new XenstoreServer({
       schedule: (task) => platform.schedule(task),
@@ -235,9 +239,13 @@ async function openFiles(
   platform: Dom0Platform,
   storage: MachineStorage,
   say: (text: string) => void,
-): Promise<{ files: FileSystem; pool: VolumePool; root: NativeFileSystem }> {
+): Promise<{ baseImages: readonly BaseImage[]; files: FileSystem; pool: VolumePool; root: NativeFileSystem }> {
+  const baseImages = await platform.baseImages().catch((error: unknown): BaseImage[] => {
+    say(`disks: ${messageOf(error)}`);
+    return [];
+  });
   try {
-    const pool = await VolumePool.open(await platform.chunkStore(storage), { log: say });
+    const pool = await VolumePool.open(await platform.chunkStore(storage), { baseImages, log: say });
     let earlier: EarlierFiles | undefined;
     const { fileSystem: root, fresh } = await NativeFileSystem.open(
       {
@@ -261,7 +269,7 @@ async function openFiles(
     const files = new FileSystem({ root, rootSource: '/dev/root', devices: new BlockDeviceTable(), random });
     await (fresh ? plantDefaultFiles(files) : renewDefaultFiles(files));
     say(`files: ${storage.kind}${fresh ? ', new' : ''}`);
-    return { files, pool, root };
+    return { baseImages, files, pool, root };
   } catch (error) {
     throw new Error(`The files of domain 0 cannot be read from this browser's storage: ${messageOf(error)}`, { cause: error });
   }

@@ -14,6 +14,7 @@ import { ThreadShellProcess } from '../shell/shell-process.ts';
 import { createMachine } from './browser-machine.ts';
 import { Dom0Service } from './dom0-service.ts';
 import { earlierFiles } from './indexeddb-file-store.ts';
+import { siteBaseImages } from '../storage/site-base-images.ts';
 import { siteBootFiles } from './site-boot-files.ts';
 
 /** Where files were kept before they came into the store of the volumes. */
@@ -68,6 +69,7 @@ expose(
     chunkStore: openChunks,
     estimate: async () => ({ ...(await navigator.storage.estimate()), persisted: await navigator.storage.persisted() }),
     random,
+    baseImages: () => siteBaseImages({ base: new URL('disks/', siteRoot), fetch: (url, init) => fetch(url, init) }),
     bootFiles: () => siteBootFiles({ base: new URL('images/', siteRoot), fetch: (url) => fetch(url) }),
     scripts: () => new DisposableEvaluator({ spawn: spawnScriptWorker, wasmUrl: MICROPYTHON_WASM_URL, clock }),
     spawnShell: (host, programs) => new ThreadShellProcess(startShellThread(), host, programs),
