@@ -1,5 +1,6 @@
 /** xend's log file, in the layout of the 3.0 tools, turned over when it reaches 1 MB. */
 import type { FileSystem } from '../../storage/file-system.ts';
+import { civilDate } from '../../storage/civil-date.ts';
 import { encodeUtf8 } from '../../storage/utf8.ts';
 import type { Clock } from '../services.ts';
 
@@ -52,22 +53,4 @@ export function formatLogTime(timeMs: number): string {
   const two = (value: number): string => String(value).padStart(2, '0');
   const clock = [Math.floor(total / 3600) % 24, Math.floor(total / 60) % 60, total % 60].map(two).join(':');
   return `${year}-${two(month)}-${two(day)} ${clock}`;
-}
-
-/** Gregorian date of a day counted from 1970-01-01, by eras of 400 years that begin in March. */
-export function civilDate(days: number): { year: number; month: number; day: number } {
-  const shifted = days + 719468;
-  const era = Math.floor(shifted / 146097);
-  const dayOfEra = shifted - era * 146097;
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36524) - Math.floor(dayOfEra / 146096)) / 365,
-  );
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const monthFromMarch = Math.floor((5 * dayOfYear + 2) / 153);
-  const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9;
-  return {
-    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
-    month,
-    day: dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1,
-  };
 }

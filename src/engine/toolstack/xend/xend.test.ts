@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { decodeUtf8 } from '../../storage/utf8.ts';
 import { settle } from '../testing/manual-clock.ts';
 import { START_MS, ToolstackFixture } from '../testing/toolstack-fixture.ts';
-import { civilDate, formatLogTime } from './xend-log.ts';
+import { formatLogTime } from './xend-log.ts';
+import { civilDate } from '../../storage/civil-date.ts';
 
 const UUID = '11111111-2222-3333-4444-555555555555';
 

@@ -169,6 +169,48 @@ describe('volumes in domain 0', () => {
   });
 });
 
+describe('blkid, tune2fs and their family', () => {
+  it('tell what is on devices and in files, and change labels', async () => {
+    await pool.create('vg/disk', 8 * 1024 * 1024);
+    await pool.create('vg/empty', 8 * 1024 * 1024);
+    await ok('mkfs.ext3 -q -L first /dev/vg/disk');
+    await ok('truncate -s 8M image');
+    await ok('mkfs.ext4 -q -F image');
+    const uuid = '5a5a5a5a-5a5a-4a5a-9a5a-5a5a5a5a5a5a';
+    expect(await ok('blkid')).toBe(`/dev/vg/disk: LABEL="first" UUID="${uuid}" SEC_TYPE="ext2" BLOCK_SIZE="1024" TYPE="ext3"\n`);
+    expect(await ok('blkid -o value -s TYPE image')).toBe('ext4\n');
+    expect(await ok('blkid -L first')).toBe('/dev/vg/disk\n');
+    expect(await ok('blkid -o export image')).toBe(`DEVNAME=image\nUUID=${uuid}\nBLOCK_SIZE=1024\nTYPE=ext4\n\n`);
+    expect(await run('blkid /dev/vg/empty')).toMatchObject({ status: 2, out: '', error: '' });
+    expect((await run('blkid /dev/nothing')).error).toContain('No such file');
+    const swap = new Uint8Array(64 * 1024);
+    swap.set(encodeUtf8('SWAPSPACE2'), 4086);
+    await files.writeFile('/root/swap', swap);
+    expect(await ok('blkid swap')).toBe('swap: UUID="00000000-0000-0000-0000-000000000000" TYPE="swap"\n');
+
+    expect(await ok('e2label /dev/vg/disk')).toBe('first\n');
+    await ok('tune2fs -L second -c 30 -i 2w /dev/vg/disk');
+    expect(await ok('tune2fs -l /dev/vg/disk')).toMatch(
+      /^Filesystem volume name: +second\n[^]*\nCheck interval: +1209600 \(2 weeks\)\n/,
+    );
+    await ok('mount /dev/vg/disk /mnt');
+    expect(await ok('dumpe2fs -h /dev/vg/disk')).toContain('Maximum mount count:      30\n');
+    expect((await run('e2label /dev/vg/disk x')).error).toContain('is mounted');
+    await ok('umount /mnt');
+    const guest = await sources.open({ frontDomid: 1, id: 2049, type: 'phy', params: 'vg/disk', mode: 'w' });
+    expect((await run('tune2fs -L x /dev/vg/disk')).error).toContain('in use by a guest domain');
+    await guest.close();
+    for (const line of [
+      'tune2fs /dev/vg/disk',
+      'tune2fs -m 60 image',
+      'tune2fs -e never image',
+      'tune2fs -U 12 image',
+      'dumpe2fs image',
+    ])
+      expect((await run(line)).status, line).toBe(1);
+  });
+});
+
 describe('losetup', () => {
   it('has 8 devices, says so beyond, and as many more as modprobe.conf asks for', async () => {
     await ok('truncate -s 1M f');

@@ -6,6 +6,7 @@ import { comparePrograms } from './compare.ts';
 import { copyProgram } from './copy.ts';
 import { dd } from './dd.ts';
 import { gzipPrograms } from './gzip.ts';
+import { identifyPrograms } from './identify.ts';
 import { loopSetup } from './loop-setup.ts';
 import { makeFileSystemPrograms, type MakeTools } from './make-file-system.ts';
 import { Mounter } from './mount.ts';
@@ -23,6 +24,7 @@ export function filePrograms(tools: MakeTools): Command[] {
     ...roomPrograms(tools),
     ...attributePrograms(tools),
     ...comparePrograms(tools),
+    ...identifyPrograms(tools),
     ...gzipPrograms(tools),
     tarProgram(tools),
   ];

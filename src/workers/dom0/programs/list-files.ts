@@ -10,7 +10,7 @@ import type { Command, CommandIo } from '../../../engine/toolstack/command.ts';
 import type { OptionSpecification, ParsedOptions } from '../../../engine/toolstack/getopt.ts';
 import { UsageError, parseOptions } from '../../../engine/toolstack/getopt.ts';
 import { Interrupted, type Clock } from '../../../engine/toolstack/services.ts';
-import { civilDate } from '../../../engine/toolstack/xend/xend-log.ts';
+import { civilDate } from '../../../engine/storage/civil-date.ts';
 import { columnsOf } from '../../shell/keys.ts';
 import { NO_OWNERS, readOwners, type Owners } from './owners.ts';
 
