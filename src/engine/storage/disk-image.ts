@@ -33,3 +33,10 @@ export interface DiskImage {
   /** Called after the size changed; the function returned ends that. */
   onResize(listener: () => void): () => void;
 }
+
+/** Bytes of pieces that are one access. */
+export function lengthOf(pieces: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const piece of pieces) bytes += piece.length;
+  return bytes;
+}

@@ -3,7 +3,7 @@
  * of chunks in memory, which the pool commits behind them or when asked to flush. Chunks without a number read as zeros.
  */
 import { CHUNK_BYTES, StorageError } from './chunk-store.ts';
-import { SECTOR_BYTES, type DiskImage } from './disk-image.ts';
+import { lengthOf, SECTOR_BYTES, type DiskImage } from './disk-image.ts';
 
 const ZEROS = new Uint8Array(CHUNK_BYTES);
 const CHUNK_SECTORS = CHUNK_BYTES / SECTOR_BYTES;
@@ -302,9 +302,3 @@ export class Volume implements DiskImage {
 
 /** Chunks that so many bytes touch at most. */
 const chunksOf = (bytes: number): number => Math.ceil(bytes / CHUNK_BYTES) + 1;
-
-function lengthOf(pieces: readonly Uint8Array[]): number {
-  let bytes = 0;
-  for (const piece of pieces) bytes += piece.length;
-  return bytes;
-}

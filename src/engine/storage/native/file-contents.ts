@@ -6,6 +6,7 @@ import { StorageError } from '../chunk-store.ts';
 import { SECTOR_BYTES, type DiskImage } from '../disk-image.ts';
 import { PosixError } from '../mountable.ts';
 import type { Volume } from '../volume.ts';
+import { fileDisk } from './file-disk.ts';
 import { clearFrom, readBytes, writeBytes } from './file-volumes.ts';
 import type { FileVolumes } from './file-volumes.ts';
 import { INLINE_BYTES_MAX } from './node-record.ts';
@@ -188,55 +189,23 @@ export class FileContents {
 
   /** The file as a disk of whole sectors. */
   disk(node: FileNode, readOnly: boolean): DiskImage {
-    const size = (): number => this.sizeOf(node);
-    const check = (sector: number, bytes: number): void => {
-      if (sector < 0 || !Number.isSafeInteger(sector) || (sector + bytes / SECTOR_BYTES) * SECTOR_BYTES > size())
-        throw new RangeError(`${bytes} bytes at sector ${sector} are not within the file`);
-    };
-    const writable = async (end: number): Promise<VolumeContents> => {
-      const { contents } = node;
-      if (contents.kind === 'volume' && end <= contents.volume.sizeBytes) return contents;
-      return this.inOrder(node, async () => {
-        const volume = await this.asVolume(node, 0);
-        this.host.volumes?.reserve(volume.volume, end);
-        return volume;
-      });
-    };
-    const requireWritable = (): void => {
-      if (readOnly) throw new StorageError('EROFS', 'the file is attached read-only');
-    };
-    return {
-      get sectors() {
-        return Math.floor(size() / SECTOR_BYTES);
+    return fileDisk(readOnly, {
+      sizeBytes: () => this.sizeOf(node),
+      volume: () => (node.contents.kind === 'volume' ? node.contents.volume : undefined),
+      read: async (offset, into) => {
+        await this.read(node, offset, into);
       },
-      readOnly,
-      sectorBytes: 512,
-      discardGranularity: 512,
-      read: async (sector, into) => {
-        check(sector, into.length);
-        const { contents } = node;
-        if (contents.kind === 'volume') await readBytes(contents.volume, sector * SECTOR_BYTES, into);
-        else await this.read(node, sector * SECTOR_BYTES, into);
-      },
-      write: async (sector, from) => {
-        requireWritable();
-        check(sector, from.length);
-        const { volume } = await writable(sector * SECTOR_BYTES + from.length);
-        await volume.write(sector, from);
+      makeVolume: (end) =>
+        this.inOrder(node, async () => {
+          const { volume } = await this.asVolume(node, 0);
+          this.host.volumes?.reserve(volume, end);
+          return volume;
+        }),
+      written: () => {
         this.host.written(node);
       },
       flush: () => this.host.flush(node),
-      discard: async (sector, count) => {
-        requireWritable();
-        check(sector, count * SECTOR_BYTES);
-        const { contents } = node;
-        if (contents.kind !== 'volume') return;
-        const last = Math.min(sector + count, contents.volume.sectors);
-        if (last > sector) await contents.volume.discard(sector, last - sector);
-        this.host.written(node);
-      },
-      onResize: () => () => undefined,
-    };
+    });
   }
 
   /** The node is gone for good. */

@@ -115,6 +115,34 @@ describe('large and sparse files', () => {
     expect(await chunks.chunkNumbers()).toEqual([]);
   });
 
+  it('take and give at once, as disks, what lies in memory', async () => {
+    const chunks = new MemoryChunkStore();
+    const { files } = await memoryFiles({ chunks });
+    await files.truncate('/disk', GIB);
+    const file = await files.open('/disk');
+    const disk = file.disk(false)!;
+    const pieces = [4, 5].map((value) => new Uint8Array(512).fill(value));
+    await disk.write(7, new Uint8Array(512).fill(1));
+    expect(disk.writeNow?.(8, pieces)).toBe(true);
+    const back = [new Uint8Array(1024), new Uint8Array(512)];
+    expect(disk.readNow?.(7, back)).toBe(true);
+    expect(back.map((piece) => [piece[0], piece[511], piece[512]])).toEqual([
+      [1, 1, 4],
+      [5, 5, undefined],
+    ]);
+    await disk.flush();
+    // What another opening reads first has to be fetched.
+    const again = (await memoryFiles({ chunks })).files;
+    const other = (await again.open('/disk')).disk(true)!;
+    expect(other.readNow?.(7, back)).toBe(false);
+    await other.read(7, back[0]!);
+    expect(back[0]?.[512]).toBe(4);
+    expect(other.readNow?.(9, [back[1]!])).toBe(true);
+    expect(() => other.writeNow?.(8, pieces)).toThrow('read-only');
+    expect(() => disk.writeNow?.(GIB / 512 - 1, pieces)).toThrow(RangeError);
+    await file.close();
+  });
+
   it('keep what is asked for in memory bounded, and say when there is no room', async () => {
     const { files, root } = await memoryFiles({ memoryBytesMax: 100_000 });
     await files.writeFile('/a', new Uint8Array(90_000));
