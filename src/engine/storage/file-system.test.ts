@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { mountBootFiles } from './boot-files.ts';
+import { CHUNK_BYTES } from './chunk-store.ts';
 import { FileSystemError } from './file-system-error.ts';
 import type { FileSystem } from './file-system.ts';
 import { MemoryChunkStore } from './memory-chunk-store.ts';
@@ -265,4 +266,49 @@ describe('utf8', () => {
     'replaces %j as the platform does not fail either',
     (bytes) => expect(decodeUtf8(new Uint8Array([...bytes, 0x41]))).toMatch(/^�+A$/),
   );
+});
+
+describe('a directory bound to a place', () => {
+  it('is a file system of its own for those who stay on one, and the same for copies', async () => {
+    const { files, pool } = await memoryFiles();
+    await files.makeDirectory('/var/images', { recursive: true });
+    await files.makeDirectory('/mnt');
+    await files.truncate('/var/images/disk', 1024 ** 3);
+    const file = await files.open('/var/images/disk');
+    await file.write(0, new Uint8Array(3 * CHUNK_BYTES).fill(7));
+    await file.close();
+    const self = await files.bind('/var/images', '/var/images');
+    const other = await files.bind('/var', '/mnt');
+    expect((await files.stat('/var/images')).fileSystem).not.toBe((await files.stat('/var')).fileSystem);
+    expect((await files.readDirectory('/var/images')).map(({ name }) => name)).toEqual(['disk']);
+    // What is mounted below a bound directory is not bound with it: the same files are seen there.
+    expect((await files.readDirectory('/mnt/images')).map(({ name }) => name)).toEqual(['disk']);
+    expect(await files.realPath('/mnt/images/../..')).toBe('/');
+
+    await files.copyContents('/var/images/disk', '/clone');
+    expect(pool.use().sharedChunks).toBe(3);
+    await files.move('/clone', '/var/images/moved');
+    expect(await files.exists('/mnt/images/moved')).toBe(true);
+    await expect(files.copyContents('/mnt/images/disk', '/var/images/disk')).rejects.toThrow('EINVAL');
+    await expect(files.remove('/var/images', { recursive: true })).rejects.toThrow('EBUSY');
+    await expect(files.link('/var/images/disk', '/var/link')).rejects.toThrow('EXDEV');
+    await expect(files.bind('/var/images/disk', '/mnt')).rejects.toThrow('ENOTDIR');
+
+    await files.unmount(self);
+    await files.unmount(other);
+    expect(await files.readDirectory('/mnt')).toEqual([]);
+    expect((await files.stat('/var/images')).fileSystem).toBe((await files.stat('/var')).fileSystem);
+  });
+
+  it('keeps the file system it is of from being unmounted', async () => {
+    const { files } = await memoryFiles();
+    for (const path of ['/a', '/b']) await files.makeDirectory(path);
+    const { fileSystem } = await NativeFileSystem.open({ type: 'tmpfs', now: () => 0 });
+    const mount = await files.mount(fileSystem, '/a', { source: 'tmpfs' });
+    await files.makeDirectory('/a/c');
+    const bound = await files.bind('/a/c', '/b');
+    await expect(files.unmount(mount)).rejects.toThrow('EBUSY');
+    await files.unmount(bound);
+    await files.unmount(mount);
+  });
 });

@@ -261,12 +261,13 @@ export class FileSystem {
     const source = await this.existing(from, 'cp', true);
     const target = await this.find(to, 'cp', true);
     const { mount, inode } = source.at;
+    const { fileSystem } = mount;
     const into = target.at ?? { mount: target.parent.mount, inode: 0, status: undefined };
     this.requireWritable(into.mount, 'cp', to);
-    if (into.mount === mount && into.inode === inode) throw new FileSystemError('EINVAL', 'cp', from);
-    const { fileSystem } = mount;
+    const sameFileSystem = into.mount.fileSystem === fileSystem;
+    if (sameFileSystem && into.inode === inode) throw new FileSystemError('EINVAL', 'cp', from);
     const regular = source.at.status.kind === 'file' && (into.status?.kind ?? 'file') === 'file';
-    if (regular && fileSystem instanceof NativeFileSystem && into.mount === mount) {
+    if (regular && fileSystem instanceof NativeFileSystem && sameFileSystem) {
       const number = target.at?.inode ?? (await this.createAt(target, 'cp', to, { kind: 'file', mode: source.at.status.mode }));
       await withFileErrors('cp', to, () => fileSystem.copyContents(inode, number));
       onBytes(source.at.status.sizeBytes);
@@ -328,12 +329,25 @@ export class FileSystem {
     return this.mounts.add(fileSystem, realPath, request, { mount: at.mount, inode: at.inode });
   }
 
-  /** Its changes are durable when this resolves. EBUSY while files on it are open or something is mounted on it. */
+  /** Shows a directory in a second place, as a file system of its own: what stays on one file system does not enter it. */
+  async bind(from: string, path: string): Promise<Mount> {
+    const { at } = await this.existing(from, 'mount', true);
+    if (at.status.kind !== 'directory') throw new FileSystemError('ENOTDIR', 'mount', from);
+    const { fileSystem, readOnly, source } = at.mount;
+    return this.mount(fileSystem, path, { source, readOnly, options: ['bind'], boundRoot: at.inode });
+  }
+
+  /**
+   * Its changes are durable when this resolves. EBUSY while files on it are open, something is mounted on it, or a part of it is bound
+   * elsewhere.
+   */
   async unmount(mount: Mount): Promise<void> {
-    if (mount.covers === undefined || mount.users > 0 || this.mounts.hasMountsOn(mount))
+    const { bound, fileSystem } = mount;
+    const shared = this.mounts.isShared(mount);
+    if (mount.covers === undefined || mount.users > 0 || this.mounts.hasMountsOn(mount) || (shared && !bound))
       throw new FileSystemError('EBUSY', 'umount', mount.path);
     this.mounts.remove(mount);
-    await withFileErrors('umount', mount.path, () => mount.fileSystem.unmount());
+    await withFileErrors('umount', mount.path, () => (shared ? fileSystem.sync() : fileSystem.unmount()));
   }
 
   /** The mount that a path is on. */

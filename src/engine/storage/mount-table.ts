@@ -1,10 +1,14 @@
-/** Which file system is mounted where: a mount covers a directory of another one. */
+/** Which file system is mounted where: a mount covers a directory of another one, or of the same in another place. */
 import type { MountableFileSystem } from './mountable.ts';
 
 export interface Mount {
   /** Of the file system in stat. */
   readonly id: number;
   readonly fileSystem: MountableFileSystem;
+  /** Inode of the directory that is seen at `path`: the file system's root, or with `bound` any other. */
+  readonly root: number;
+  /** A part of a file system that is mounted elsewhere in its own right. */
+  readonly bound: boolean;
   /** Where it stands, without symbolic links. */
   readonly path: string;
   /** What `mount` shows first: "/dev/loop0", "proc". */
@@ -24,6 +28,8 @@ export interface MountRequest {
   readonly options?: readonly string[];
   readonly readOnly?: boolean;
   readonly refresh?: () => void;
+  /** The directory to be seen, of a file system that is mounted already. */
+  readonly boundRoot?: number;
 }
 
 export class MountTable {
@@ -46,10 +52,12 @@ export class MountTable {
   }
 
   add(fileSystem: MountableFileSystem, path: string, request: MountRequest, covers: Mount['covers']): Mount {
-    const { source, options = [], readOnly = false, refresh } = request;
+    const { boundRoot, source, options = [], readOnly = false, refresh } = request;
     const mount: Mount = {
       id: this.nextId,
       fileSystem,
+      root: boundRoot ?? fileSystem.root,
+      bound: boundRoot !== undefined,
       path,
       source,
       options,
@@ -70,7 +78,12 @@ export class MountTable {
   /** The mount that covers a directory, the last one there. */
   covering(below: Mount, inode: number): Mount | undefined {
     const mount = this.mounts.findLast(({ covers }) => covers?.mount === below && covers.inode === inode);
-    return mount === undefined ? undefined : (this.covering(mount, mount.fileSystem.root) ?? mount);
+    return mount === undefined ? undefined : (this.covering(mount, mount.root) ?? mount);
+  }
+
+  /** Whether what it holds is seen by another mount too. */
+  isShared(mount: Mount): boolean {
+    return this.mounts.some((other) => other !== mount && other.fileSystem === mount.fileSystem);
   }
 
   /** Whether another file system is mounted on a directory of this one. */

@@ -42,7 +42,7 @@ export async function walk(table: MountTable, path: string, options: WalkOptions
   if (path.length > PATH_LENGTH_MAX) throw new FileSystemError('ENAMETOOLONG', operation, path.slice(0, 64));
   if (!path.startsWith('/') || path.includes('\0')) throw new FileSystemError('EINVAL', operation, path);
   const fail = (code: FileErrorCode): FileSystemError => new FileSystemError(code, operation, path);
-  const root: Step = { mount: table.root, inode: table.root.fileSystem.root, name: '' };
+  const root: Step = { mount: table.root, inode: table.root.root, name: '' };
   const names = (trail: readonly Step[]): string => `/${trail.map((step) => step.name).join('/')}`;
   const pending = partsOf(path);
   const trail: Step[] = [];
@@ -83,9 +83,7 @@ export async function walk(table: MountTable, path: string, options: WalkOptions
     }
     const mounted = last && options.covered === true ? undefined : table.covering(here.mount, inode);
     mounted?.refresh?.();
-    trail.push(
-      mounted === undefined ? { mount: here.mount, inode, name } : { mount: mounted, inode: mounted.fileSystem.root, name },
-    );
+    trail.push(mounted === undefined ? { mount: here.mount, inode, name } : { mount: mounted, inode: mounted.root, name });
   }
 }
 

@@ -32,6 +32,7 @@ import { MachineDisks } from '../storage/machine-disks.ts';
 import { storageProgram, type StorageEstimate } from '../storage/storage-program.ts';
 import { ConsoleDaemon } from './console-daemon.ts';
 import { plantDefaultFiles, renewDefaultFiles } from './default-files.ts';
+import { mountImageDirectory } from './image-directory.ts';
 import { showSiteDisks } from './site-disks.ts';
 import { showUserland } from './userland.ts';
 import type { SiteImages } from './site-boot-files.ts';
@@ -128,6 +129,7 @@ export class Dom0System {
         whileMaking: (path, work) => during(onProgress, `Making ${path}`, work),
       });
     showSiteDisks(root, baseImages, clock.nowMs());
+    await mountImageDirectory(files);
 
     const xenstored = new XenstoreServer({
       schedule: (task) => platform.schedule(task),

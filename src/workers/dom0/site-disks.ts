@@ -6,8 +6,10 @@ import type { BaseImage } from '../../engine/storage/base-image.ts';
 import type { NativeFileSystem } from '../../engine/storage/native/native-file-system.ts';
 import { showInRoot, type Shown } from '../../engine/storage/site-tree.ts';
 import { encodeUtf8 } from '../../engine/storage/utf8.ts';
+import { IMAGE_DIRECTORY } from './image-directory.ts';
 
-const IMAGES = 'var/lib/xen/images';
+/** As entries of a tree name it. */
+const IMAGES = IMAGE_DIRECTORY.slice(1);
 const DIRECTORIES = ['var', 'var/lib', 'var/lib/xen', IMAGES, 'etc', 'etc/xen'];
 
 export function showSiteDisks(root: NativeFileSystem, images: readonly BaseImage[], nowMs: number): void {

@@ -10,8 +10,10 @@ import { showSiteTree, type ShownDisk } from '../../engine/storage/site-tree.ts'
 import { versionFour } from '../../engine/toolstack/uuid.ts';
 import type { Clock } from '../../engine/toolstack/services.ts';
 import { siteTree, type SiteUserland } from './site-userland.ts';
+import { IMAGE_DIRECTORY } from './image-directory.ts';
 
-const IMAGES = 'var/lib/xen/images';
+/** As entries of a tree name it. */
+const IMAGES = IMAGE_DIRECTORY.slice(1);
 /** Sparse: it takes what is written. */
 const IMAGE_BYTES = 512 * 1024 * 1024;
 const NS_PER_MS = 1_000_000n;

@@ -211,6 +211,38 @@ describe('blkid, tune2fs and their family', () => {
   });
 });
 
+describe('mount', () => {
+  it('binds directories, which cp -x does not enter, and mounts what /etc/fstab says', async () => {
+    await files.makeDirectory('/var/images', { recursive: true });
+    await files.writeFile('/var/images/disk', encodeUtf8('disk'));
+    await ok('mount --bind /var/images /var/images');
+    expect(await ok('mount')).toContain('/dev/root on /var/images type webxen (rw,bind)\n');
+    await ok('cp -ax /var /mnt');
+    expect(await files.readDirectory('/mnt/var/images')).toEqual([]);
+    await ok('umount /var/images');
+    await ok('cp -ax /var /root');
+    expect(decodeUtf8(await files.readFile('/root/var/images/disk'))).toBe('disk');
+
+    await pool.create('vg/data', 8 * 1024 * 1024);
+    await ok('mkfs.ext3 -q /dev/vg/data');
+    for (const path of ['/data', '/scratch', '/later']) await files.makeDirectory(path);
+    await files.writeFile(
+      '/etc/fstab',
+      encodeUtf8(
+        '/dev/vg/data /data ext3 defaults 0 2\ntmpfs /scratch tmpfs defaults 0 0\ntmpfs /later tmpfs noauto 0 0\n/dev/vg/x none swap sw 0 0\n',
+      ),
+    );
+    await ok('mount -a');
+    await ok('mount -a');
+    expect(files.mounts.list().map(({ path }) => path)).toEqual(['/', '/dev', '/data', '/scratch']);
+    await files.appendFile('/etc/fstab', encodeUtf8('/dev/vg/none /later ext3 defaults 0 0\n'));
+    expect(await run('mount -a')).toMatchObject({
+      status: 32,
+      error: 'mount: /later: special device /dev/vg/none does not exist\n',
+    });
+  });
+});
+
 describe('losetup', () => {
   it('has 8 devices, says so beyond, and as many more as modprobe.conf asks for', async () => {
     await ok('truncate -s 1M f');

@@ -16,6 +16,7 @@ const FAILED = 32;
 const QUIET_OPTIONS = new Set([
   'rw',
   'ro',
+  'bind',
   'loop',
   'defaults',
   'noatime',
@@ -56,12 +57,15 @@ export class Mounter {
           valued('type', '-t', '--types'),
           valued('options', '-o', '--options'),
           flag('readOnly', '-r', '--read-only'),
-          flag('all', '-a'),
+          flag('all', '-a', '--all'),
+          flag('bind', '-B', '--bind'),
         ],
         usageStatus: 1,
         run: async (options, io) => {
           const given = (options.value('options') ?? '').split(',').filter((word) => word !== '');
           if (options.has('readOnly')) given.push('ro');
+          if (options.has('bind')) given.push('bind');
+          if (options.has('all')) return this.all(io);
           const type = options.value('type') ?? 'auto';
           const [source, place] = options.operands;
           if (source === undefined) {
@@ -105,22 +109,50 @@ export class Mounter {
     }
   }
 
-  /** `mount /place` or `mount /dev/x`: the line of /etc/fstab. */
-  private async fromTable(word: string, io: CommandIo): Promise<{ source: string; place: string; type: string; given: string[] }> {
+  /** The lines of /etc/fstab. */
+  private async table(): Promise<{ source: string; place: string; type: string; given: string[] }[]> {
     const { files } = this.tools;
     const text = (await files.exists('/etc/fstab')) ? decodeUtf8(await files.readFile('/etc/fstab')) : '';
-    for (const line of text.split('\n')) {
+    return text.split('\n').flatMap((line) => {
       const [source = '', place = '', type = 'auto', options = ''] = line.trim().split(/\s+/);
-      if (source.startsWith('#') || place === '') continue;
-      if (source === word || place === resolvePath(io.directory, word)) return { source, place, type, given: options.split(',') };
-    }
+      return source.startsWith('#') || place === '' ? [] : [{ source, place, type, given: options.split(',') }];
+    });
+  }
+
+  /** `mount /place` or `mount /dev/x`: the line of /etc/fstab. */
+  private async fromTable(word: string, io: CommandIo): Promise<{ source: string; place: string; type: string; given: string[] }> {
+    const found = (await this.table()).find(({ source, place }) => source === word || place === resolvePath(io.directory, word));
+    if (found !== undefined) return found;
     throw new ProgramError(`can't find ${word} in /etc/fstab`);
+  }
+
+  /** Every line of /etc/fstab that is not mounted yet and does not say noauto. */
+  private async all(io: CommandIo): Promise<number> {
+    let status = 0;
+    for (const { source, place, type, given } of await this.table()) {
+      if (!place.startsWith('/') || given.includes('noauto')) continue;
+      if (this.tools.files.mounts.list().some(({ path }) => path === place)) continue;
+      try {
+        await this.mount(source, place, type, given, io);
+      } catch (error) {
+        const text = error instanceof ProgramError ? error.message : sentenceOf(error);
+        if (text === undefined) throw error;
+        io.error(`mount: ${place}: ${text}\n`);
+        status = FAILED;
+      }
+    }
+    return status;
   }
 
   private async mount(source: string, place: string, type: string, given: readonly string[], io: CommandIo): Promise<void> {
     const { files } = this.tools;
     const [unknown] = given.filter((word) => !QUIET_OPTIONS.has(word) && !/^(loop|size|mode|errors|data)=/.test(word));
     if (unknown !== undefined) throw new ProgramError(`unsupported mount option "${unknown}"`, FAILED);
+    if (given.includes('bind')) {
+      if (given.includes('ro')) throw new ProgramError('read-only binding is not supported', FAILED);
+      await files.bind(resolvePath(io.directory, source), place);
+      return;
+    }
     if (!(await files.exists(place))) throw new ProgramError(`mount point ${place} does not exist`, FAILED);
     if ((await files.stat(place)).kind !== 'directory') throw new ProgramError(`mount point ${place} is not a directory`, FAILED);
     if (type === 'nfs' || /^[\w.-]+:\//.test(source)) throw new ProgramError('NFS is not supported in domain 0', FAILED);

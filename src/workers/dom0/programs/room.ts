@@ -75,7 +75,8 @@ async function df({ files }: FileTools, options: ParsedOptions, io: CommandIo): 
   ];
   for (const mount of mounts) {
     const { blockBytes, blocks, freeBlocks, availableBlocks } = await files.statfs(mount);
-    if (blocks === 0 && !options.has('all') && options.operands.length === 0) continue;
+    // What is bound has no room of its own.
+    if ((blocks === 0 || mount.bound) && !options.has('all') && options.operands.length === 0) continue;
     const used = blocks - freeBlocks;
     const share = used + availableBlocks === 0 ? '-' : `${Math.ceil((used / (used + availableBlocks)) * 100)}%`;
     const sizes = [blocks, used, availableBlocks].map((count) => shown(options, count * blockBytes));
