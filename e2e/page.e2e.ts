@@ -105,7 +105,7 @@ test('a dropped file lands in /root', async ({ machine }) => {
     carried.items.add(new File(['memory = 64\n'], 'dropped.cfg'));
     document.dispatchEvent(new DragEvent('dragenter', { dataTransfer: carried }));
   });
-  await expect(page.getByText('Drop to put it into /root of domain 0')).toBeVisible();
+  await expect(page.getByText('Drop to put it into domain 0')).toBeVisible();
   await page.evaluate(() => {
     const carried = new DataTransfer();
     carried.items.add(new File(['memory = 64\n'], 'dropped.cfg'));

@@ -9,7 +9,8 @@ import { summarise } from './machine/summary.ts';
 import { appearance, nextAppearance } from './page/appearance.ts';
 import { showHelp } from './page/dialogs.ts';
 import { button, byId, element } from './page/dom.ts';
-import { acceptDrops, storeFiles } from './page/file-drop.ts';
+import { plainFiles } from './page/dropped-files.ts';
+import { acceptDrops, takeFiles } from './page/file-drop.ts';
 import { notifyError } from './page/notices.ts';
 import { clearProgress, showProgress } from './page/progress.ts';
 import { cycleRegions } from './page/regions.ts';
@@ -99,11 +100,13 @@ async function runMachine(
   tabs.add('dom0', 'Domain-0', shell.view);
   tabs.select('dom0');
   await showBanner(shell.view);
-  await dom0.boot(bootOptions, showProgress);
+  await dom0.boot(bootOptions, (progress) => {
+    showProgress(progress);
+  });
   await shell.view.write((await dom0.consoleText('xen')).replaceAll(/\r?\n/g, '\r\n'));
   consoles.openHypervisor();
   await shell.open();
-  acceptDrops((path, bytes) => dom0.writeFile(path, bytes));
+  acceptDrops(dom0);
   onReady();
   await panel.start();
   const summary = async (): Promise<void> => {
@@ -158,7 +161,7 @@ class ShellTerminal {
 function pageButtons(dom0: Dom0, tabs: Tabs, search: SearchBar): void {
   const files = element('input', { type: 'file', multiple: true, hidden: true });
   files.addEventListener('change', () => {
-    void storeFiles(files.files ?? [], (path, bytes) => dom0.writeFile(path, bytes)).then(() => {
+    void takeFiles(plainFiles(files.files ?? []), dom0).finally(() => {
       files.value = '';
     });
   });

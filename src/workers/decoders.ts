@@ -1,10 +1,18 @@
-/** The decoders of compressed kernels that the platform brings to the engine: in workers, pages and Node alike. */
-import { createGunzip } from '../engine/codec/gunzip.ts';
+/** The decoders that the platform brings to the engine: in workers, pages and Node alike. */
+import { createGunzip, gunzipStream, type ByteTransform } from '../engine/codec/gunzip.ts';
 import type { PlatformDecoders } from '../engine/codec/compression.ts';
+import { inflate } from '../engine/codec/inflate.ts';
 import { createUnxz } from '../engine/codec/xz.ts';
+import { unxzStream } from '../engine/codec/xz-stream.ts';
 import { createUnzstd } from '../engine/codec/zstd.ts';
+import { unzstdFrame, unzstdStream, zstdExportsOf, type ZstdExports, type ZstdStreamLibrary } from '../engine/codec/zstd-stream.ts';
+import type { ImageDecoders } from '../engine/images/import-disk.ts';
+import type { ByteStream } from '../engine/images/transfer.ts';
 
-/** @param loadCodec gives codec.wasm, compiled; asked for once, when the first .xz file comes */
+/**
+ * Decoders of compressed kernels.
+ * @param loadCodec gives codec.wasm, compiled; asked for once, when the first .xz file comes
+ */
 export function platformDecoders(loadCodec: () => Promise<WebAssembly.Module>): PlatformDecoders {
   let codec: Promise<WebAssembly.Module> | undefined;
   return {
@@ -15,4 +23,71 @@ export function platformDecoders(loadCodec: () => Promise<WebAssembly.Module>): 
       return createUnxz(await codec)(input, sizeBytes);
     },
   };
+}
+
+/** Decoders of disk images, and the encoder of what is exported. */
+export interface ImageCodecs extends ImageDecoders {
+  gzip(input: ByteStream): ByteStream;
+}
+
+/** The library makes one instance of its module. */
+let zstd: Promise<ZstdExports> | undefined;
+
+function zstdExports(): Promise<ZstdExports> {
+  zstd ??= import('zstddec/stream').then(({ ZSTDDecoder }) => zstdExportsOf(new ZSTDDecoder() as unknown as ZstdStreamLibrary));
+  return zstd;
+}
+
+/** @param loadCodec as above */
+export function imageCodecs(loadCodec: () => Promise<WebAssembly.Module>): ImageCodecs {
+  let codec: Promise<WebAssembly.Module> | undefined;
+  return {
+    inflate,
+    unzstd: async (input, sizeBytes) => unzstdFrame(await zstdExports(), input, sizeBytes),
+    expand: async function* (compression, input) {
+      switch (compression) {
+        case 'gzip':
+          yield* gunzipStream(() => new DecompressionStream('gzip') as ByteTransform, input);
+          return;
+        case 'xz':
+          codec ??= loadCodec();
+          yield* unxzStream(await codec, input);
+          return;
+        case 'zstd':
+          yield* unzstdStream(await zstdExports(), input);
+      }
+    },
+    gzip,
+  };
+}
+
+async function* gzip(input: ByteStream): AsyncGenerator<Uint8Array, void, undefined> {
+  const stream = new CompressionStream('gzip');
+  const writer = stream.writable.getWriter();
+  const reader = stream.readable.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+  const pieces = input[Symbol.asyncIterator]();
+  let failure: { readonly error: unknown } | undefined;
+  const feed = async (): Promise<void> => {
+    try {
+      for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) await writer.write(next.value.slice());
+      await writer.close();
+    } catch (error) {
+      failure ??= { error };
+      await writer.abort(error).catch(() => undefined);
+    }
+  };
+  const fed = feed();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch((error: unknown) => {
+        throw failure?.error ?? error;
+      });
+      if (done) break;
+      yield value;
+    }
+  } finally {
+    await Promise.allSettled([reader.cancel(), writer.abort()]);
+    await fed;
+    await pieces.return?.();
+  }
 }

@@ -62,6 +62,37 @@ export interface BootOptions {
   commandLine?: string;
 }
 
+/** Watches a transfer. */
+export interface TransferObserver {
+  /** How far it is, told now and then; the answer false calls it off. `totalBytes` is undefined while it is not known. */
+  progress(doneBytes: number, totalBytes: number | undefined): Promise<boolean> | boolean;
+}
+
+/** A stream that the other side reads. */
+export interface PieceSource {
+  /** undefined at the end. A rejection ends the transfer with its message. */
+  next(): Promise<Uint8Array | undefined>;
+}
+
+/** A stream that the other side writes. */
+export interface PieceSink {
+  /** Resolves when the next piece may come; with false when nobody wants more. */
+  write(bytes: Uint8Array): Promise<boolean>;
+}
+
+/** A file of the page's, a stream, or the path of a file of domain 0. */
+export type TransferInput = Blob | PieceSource | string;
+
+export type DiskFormat = 'raw' | 'qcow2';
+
+export interface ImportedDisk {
+  /** As domain configurations and commands name it: "/dev/images/debian". */
+  device: string;
+  sizeBytes: number;
+  /** What the image was. */
+  format: DiskFormat;
+}
+
 export interface Dom0 {
   /**
    * Powers the machine on; resolves when the shell takes commands. onProgress is called as long as the machine runs: for its
@@ -71,6 +102,13 @@ export interface Dom0 {
   exec(command: string, options?: { stdin?: string; timeoutMs?: number }): Promise<ExecResult>;
   readFile(path: string): Promise<Uint8Array>;
   writeFile(path: string, bytes: Uint8Array): Promise<void>;
+  makeDirectory(path: string): Promise<void>;
+  /** Copies a file of the page's to `path`, in pieces; it is there whole or not at all. The folder must exist. */
+  storeFile(path: string, file: Blob, observer: TransferObserver): Promise<void>;
+  /** A disk image becomes a volume: GROUP/NAME, or NAME in the group of images. Nothing is left of one that fails. */
+  importDisk(name: string, input: TransferInput, format: DiskFormat | undefined, observer: TransferObserver): Promise<ImportedDisk>;
+  /** Writes the image of a volume or another disk of domain 0 to the sink, as it is at this moment. */
+  exportDisk(name: string, format: DiskFormat, compress: 'gzip' | undefined, sink: PieceSink): Promise<void>;
   counters(domain: string | number): Promise<VcpuCounters[]>;
   profile(domain: string | number): Promise<ProfilePart>;
   /** The interactive shell of dom0 on a terminal; output goes to the sink from now on. */

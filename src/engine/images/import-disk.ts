@@ -26,6 +26,8 @@ export interface ImportOptions {
   /** Of the input, where it is known. */
   readonly totalBytes?: number | undefined;
   readonly onProgress?: OnProgress | undefined;
+  /** Throws when the disk, of so many bytes, may not become a volume; called before it does. */
+  readonly accept?: ((sizeBytes: number) => void) | undefined;
 }
 
 export interface ImportResult {
@@ -65,9 +67,11 @@ export async function importDisk(
     if (opened.disk !== undefined) {
       const { disk } = opened;
       if (disk.sizeBytes === 0) throw new ImageError('it is an image of a disk without any room');
+      options.accept?.(disk.sizeBytes);
       pool.growUnstored(volume, disk.sizeBytes);
       await copyDisk(disk, { write: (offset, bytes) => volume.write(offset / SECTOR_BYTES, bytes) }, opened.onProgress);
     } else await pour(pool, volume, opened.stream, opened.onProgress);
+    options.accept?.(volume.sizeBytes);
     return { volume: await pool.clone(volume, name), format: opened.format, compression: opened.compression };
   } finally {
     await scratch.remove();

@@ -3,7 +3,7 @@
  * page knows how messages travel.
  */
 import { proxy, wrap } from 'comlink';
-import type { Dom0, TerminalSink } from '../../workers/protocol.ts';
+import type { Dom0, PieceSink, TerminalSink, TransferInput, TransferObserver } from '../../workers/protocol.ts';
 
 /** Starts the worker. `onFailure` is called when its script cannot run or throws where nobody catches. */
 export function startDom0(onFailure: (reason: string) => void): { dom0: Dom0; terminate: () => void } {
@@ -20,11 +20,20 @@ export function startDom0(onFailure: (reason: string) => void): { dom0: Dom0; te
         sink.ended(reason);
       },
     });
+  const watching = (observer: TransferObserver): TransferObserver =>
+    proxy({ progress: (done: number, total: number | undefined) => observer.progress(done, total) });
+  const writing = (sink: PieceSink): PieceSink => proxy({ write: (bytes: Uint8Array) => sink.write(bytes) });
+  const crossing = (input: TransferInput): TransferInput =>
+    typeof input === 'string' || input instanceof Blob ? input : proxy({ next: () => input.next() });
   const dom0: Dom0 = {
     boot: (options, onProgress) => remote.boot(options, proxy(onProgress)),
     exec: (command, options) => remote.exec(command, options),
     readFile: (path) => remote.readFile(path),
     writeFile: (path, bytes) => remote.writeFile(path, bytes),
+    makeDirectory: (path) => remote.makeDirectory(path),
+    storeFile: (path, file, observer) => remote.storeFile(path, file, watching(observer)),
+    importDisk: (name, input, format, observer) => remote.importDisk(name, crossing(input), format, watching(observer)),
+    exportDisk: (name, format, compress, sink) => remote.exportDisk(name, format, compress, writing(sink)),
     counters: (domain) => remote.counters(domain),
     profile: (domain) => remote.profile(domain),
     openShell: (sink, columns, rows) => remote.openShell(shared(sink), columns, rows),

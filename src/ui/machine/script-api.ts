@@ -1,7 +1,7 @@
 /**
  * The script API: what `window.xen` offers to tests, embedders and the browser's own console. Stable: fields are added, not changed.
  */
-import type { ExecResult, ProfilePart, VcpuCounters } from '../../workers/protocol.ts';
+import type { DiskFormat, ExecResult, ImportedDisk, ProfilePart, VcpuCounters } from '../../workers/protocol.ts';
 
 export interface ExecOptions {
   /** What the command reads from its standard input. */
@@ -23,6 +23,23 @@ export interface GuestConsole {
   waitFor(pattern: string | RegExp, timeoutMs?: number): Promise<string>;
 }
 
+export interface TransferOptions {
+  /** Called now and then with how far it is, in bytes; the total is undefined while it is not known. */
+  onProgress?: (doneBytes: number, totalBytes: number | undefined) => void;
+  /** Calls the transfer off: it rejects with the signal's reason and leaves nothing behind. */
+  signal?: AbortSignal;
+}
+
+export interface ImportDiskOptions extends TransferOptions {
+  /** What the image is; without it, its first bytes say. With it, nothing is expanded. */
+  format?: DiskFormat;
+}
+
+export interface ExportDiskOptions extends TransferOptions {
+  format?: DiskFormat;
+  compress?: 'gzip';
+}
+
 export interface XenMachine {
   /** Domain 0 is up: its shell takes commands. Rejects when the machine cannot be started, saying why. */
   readonly ready: Promise<void>;
@@ -37,6 +54,20 @@ export interface XenMachine {
   readFile(path: string): Promise<Uint8Array>;
   /** Writes a file of domain 0; text as UTF-8. The folder must exist. */
   writeFile(path: string, data: Uint8Array | string): Promise<void>;
+  /**
+   * Makes a volume of a disk image, raw or qcow2, also compressed with gzip, xz or zstd. Bytes come from a file or other Blob, from
+   * a stream, or (a string) from a file of domain 0. The name is GROUP/NAME, or NAME alone for the group `images`, which is always
+   * there and needs no physical volume. Streams: memory use does not depend on the size. Rejects when the image is damaged, cut off or
+   * of an unknown kind, when there is a volume of that name, and without room; nothing is left of it then.
+   */
+  importDisk(name: string, source: Blob | ReadableStream<Uint8Array> | string, options?: ImportDiskOptions): Promise<ImportedDisk>;
+  /**
+   * The image of a volume (GROUP/NAME, /dev/GROUP/NAME, or NAME of the group `images`) as it is at this moment, whatever a guest writes
+   * meanwhile; or, by its path, of another disk or file of domain 0 that no guest writes. Raw unless told otherwise; qcow2 is
+   * version 3 with clusters of 64 KiB, zeros left out. Resolves with the first bytes; cancel the stream to end it.
+   * `await new Response(stream).blob()` is all of it.
+   */
+  exportDisk(name: string, options?: ExportDiskOptions): Promise<ReadableStream<Uint8Array>>;
   /** Per vCPU: guest instructions retired, by tier; exits by reason; TLB misses; time running, ns. */
   counters(domain: string | number): Promise<VcpuCounters[]>;
   /**

@@ -1,6 +1,7 @@
 /** The script API over the dom0 worker. */
 import type { Dom0 } from '../../workers/protocol.ts';
 import type { GuestConsole, XenMachine } from './script-api.ts';
+import { called, observerOf, sourceOf, streamFrom } from './transfers.ts';
 
 /** Lines of the console shown in a rejection. */
 const LINES_SHOWN = 15;
@@ -18,6 +19,15 @@ export function createScriptMachine(machine: Promise<Dom0>): XenMachine {
     readFile: async (path) => (await machine).readFile(path),
     async writeFile(path, data) {
       await (await machine).writeFile(path, typeof data === 'string' ? new TextEncoder().encode(data) : data);
+    },
+    importDisk: async (name, source, options = {}) => {
+      const dom0 = await machine;
+      const { input, over } = sourceOf(source);
+      return called(options.signal, () => dom0.importDisk(name, input, options.format, observerOf(options))).finally(over);
+    },
+    exportDisk: async (name, { compress, format = 'raw', ...options } = {}) => {
+      const dom0 = await machine;
+      return streamFrom((sink) => dom0.exportDisk(name, format, compress, sink), options);
     },
     counters: async (domain) => (await machine).counters(domain),
     profile: async (domain) => (await machine).profile(domain),

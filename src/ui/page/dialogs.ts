@@ -32,6 +32,44 @@ export function confirmDangerous(question: string, explanation: string, yes: str
   });
 }
 
+/**
+ * Asks what a file that looks like a disk image shall become: a volume of the name typed, or a copy in /root.
+ * undefined: neither.
+ */
+export function askAboutImage(fileName: string, suggestion: string): Promise<{ readonly volume: string } | 'copy' | undefined> {
+  return new Promise((resolve) => {
+    const dialog = element('dialog', { 'aria-labelledby': 'image-question' });
+    const name = element('input', { type: 'text', value: suggestion, spellcheck: 'false', autocomplete: 'off', required: true });
+    const form = element(
+      'form',
+      { method: 'dialog' },
+      element('h2', { id: 'image-question' }, `${fileName} looks like a disk image`),
+      element('p', {}, 'As a volume it is a disk for guests; raw and qcow2 images are taken, compressed ones too.'),
+      element('label', {}, 'Name of the volume', name),
+      element(
+        'div',
+        { class: 'actions' },
+        button('Cancel', () => {
+          dialog.close();
+        }),
+        button('Copy to /root', () => {
+          dialog.close('copy');
+        }),
+        element('button', { type: 'submit', class: 'primary', value: 'volume' }, 'Import as volume'),
+      ),
+    );
+    dialog.append(form);
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      const { returnValue } = dialog;
+      resolve(returnValue === 'volume' ? { volume: name.value.trim() } : returnValue === 'copy' ? 'copy' : undefined);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+    name.select();
+  });
+}
+
 const KEYS: readonly (readonly [string, string])[] = [
   ['F6, Shift+F6', 'Go on to the next or previous part of the page; leaves a terminal'],
   ['← → Home End', 'On the tabs: choose a terminal; Delete closes a guest’s'],
@@ -61,7 +99,7 @@ export function showHelp(): void {
     element(
       'p',
       {},
-      'The first terminal is a root shell on domain 0. From there real kernels run as Xen domains, or with the buttons beside it. Files dropped on the page land in /root; what is written there survives a reload.',
+      'The first terminal is a root shell on domain 0. From there real kernels run as Xen domains, or with the buttons beside it. Files and folders dropped on the page land in /root, disk images become volumes if you like; what is written there survives a reload.',
     ),
     element('h3', {}, 'Commands to begin with'),
     list(COMMANDS, 'code'),

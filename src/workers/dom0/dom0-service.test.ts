@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GuestConsole } from '../../engine/devices/console/testing/guest-console.ts';
 import type { BootFiles } from '../../engine/storage/boot-files.ts';
+import { codecModule } from '../../engine/codec/testing/codec-module.ts';
 import { MemoryChunkStore } from '../../engine/storage/memory-chunk-store.ts';
 import { SimulatedHypervisor } from '../../engine/toolstack/testing/simulated-hypervisor.ts';
 import type { Progress, TerminalSink } from '../protocol.ts';
+import { imageCodecs } from '../decoders.ts';
 import { DisposableEvaluator } from '../python/disposable-evaluator.ts';
 import { spawnNodeScriptWorker } from '../python/testing/node-script-worker.ts';
 import { ThreadShellProcess } from '../shell/shell-process.ts';
@@ -78,6 +80,7 @@ const platform = (): Dom0Platform => ({
       entropy: { bytes: (count) => crypto.getRandomValues(new Uint8Array(count)) },
     }),
   clock,
+  codecs: imageCodecs(codecModule),
   earlierFiles: () => Promise.resolve(earlier),
   chunkStore: () => Promise.resolve(chunks),
   estimate: () => Promise.resolve({ usage: 1024 * 1024, quota: 64 * 1024 * 1024, persisted: true }),

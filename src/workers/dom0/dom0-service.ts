@@ -2,13 +2,28 @@
 import { resolvePath } from '../../engine/storage/path.ts';
 import { encodeUtf8 } from '../../engine/storage/utf8.ts';
 import { messageOf } from '../../engine/toolstack/xend-error.ts';
-import type { BootOptions, Dom0, DomainRow, ExecResult, ProfilePart, Progress, TerminalSink, VcpuCounters } from '../protocol.ts';
+import type {
+  BootOptions,
+  DiskFormat,
+  Dom0,
+  DomainRow,
+  ExecResult,
+  ImportedDisk,
+  PieceSink,
+  ProfilePart,
+  Progress,
+  TerminalSink,
+  TransferInput,
+  TransferObserver,
+  VcpuCounters,
+} from '../protocol.ts';
 import { ShellSession } from '../shell/session.ts';
 import { INITIAL_DIRECTORY } from '../shell/shell-host.ts';
 import { SinkWriter } from '../shell/sink-writer.ts';
 import { Terminal } from '../shell/terminal.ts';
 import type { Dom0Platform } from './dom0-system.ts';
 import { Dom0System } from './dom0-system.ts';
+import { observed } from './transfer-ends.ts';
 
 /** The hypervisor's console among the domains'. */
 const HYPERVISOR = 'xen';
@@ -57,6 +72,32 @@ export class Dom0Service implements Dom0 {
     const { files } = await this._system();
     await files.writeFile(resolvePath(INITIAL_DIRECTORY, path), bytes);
     await files.flush();
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    const { files } = await this._system();
+    await files.makeDirectory(resolvePath(INITIAL_DIRECTORY, path), { recursive: true });
+    await files.flush();
+  }
+
+  async storeFile(path: string, file: Blob, observer: TransferObserver): Promise<void> {
+    const { transfers } = await this._system();
+    await transfers.storeFile(resolvePath(INITIAL_DIRECTORY, path), file, observed(observer, this._platform.clock));
+  }
+
+  async importDisk(
+    name: string,
+    input: TransferInput,
+    format: DiskFormat | undefined,
+    observer: TransferObserver,
+  ): Promise<ImportedDisk> {
+    const { transfers } = await this._system();
+    const from = typeof input === 'string' ? resolvePath(INITIAL_DIRECTORY, input) : input;
+    return transfers.import(name, from, format, observed(observer, this._platform.clock));
+  }
+
+  async exportDisk(name: string, format: DiskFormat, compress: 'gzip' | undefined, sink: PieceSink): Promise<void> {
+    await (await this._system()).transfers.export(name, format, compress, sink);
   }
 
   async counters(domain: string | number): Promise<VcpuCounters[]> {

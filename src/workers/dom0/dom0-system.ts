@@ -8,6 +8,7 @@ import type { StoredInode } from '../../engine/storage/native/earlier-inode.ts';
 import { recordsOfEarlierStore } from '../../engine/storage/native/earlier-store.ts';
 import { NativeFileSystem, type StorageRoom } from '../../engine/storage/native/native-file-system.ts';
 import { VolumePool } from '../../engine/storage/volume-pool.ts';
+import { removeUnfinishedTransfers } from '../../engine/images/scratch.ts';
 import type { Command } from '../../engine/toolstack/command.ts';
 import { HardDisks } from '../../engine/toolstack/devices/hard-disks.ts';
 import { volumeTools } from '../../engine/toolstack/devices/volume-tools.ts';
@@ -22,6 +23,7 @@ import { subcommandNames, xmCommand } from '../../engine/toolstack/xm/xm.ts';
 import type { StoreClient } from '../../engine/xenstore/client.ts';
 import { XenstoreServer } from '../../engine/xenstore/server.ts';
 import type { Domid } from '../../engine/hypervisor/control.ts';
+import type { ImageCodecs } from '../decoders.ts';
 import type { BootOptions, MachineStorage, Progress } from '../protocol.ts';
 import type { History } from '../shell/history.ts';
 import type { Programs } from '../shell/local-host.ts';
@@ -36,6 +38,7 @@ import { mountImageDirectory } from './image-directory.ts';
 import { showSiteDisks } from './site-disks.ts';
 import { showUserland } from './userland.ts';
 import type { SiteImages } from './site-boot-files.ts';
+import { DiskTransfers } from './disk-transfers.ts';
 import { mountSystemFiles } from './system-mounts.ts';
 import { Executor } from './executor.ts';
 import type { CreateMachine, Machine } from './machine-interface.ts';
@@ -44,6 +47,7 @@ import { listFiles } from './programs/list-files.ts';
 import { loopDevicesWanted } from './programs/module-options.ts';
 import { pager } from './programs/pager.ts';
 import { screenEditor } from './programs/screen-editor.ts';
+import { qemuImg } from './programs/qemu-img.ts';
 import { HostName, systemPrograms } from './programs/system.ts';
 
 const BOOT_DIRECTORY = '/boot';
@@ -58,6 +62,7 @@ export interface EarlierFiles {
 export interface Dom0Platform {
   readonly createMachine: CreateMachine;
   readonly clock: Clock;
+  readonly codecs: ImageCodecs;
   /** Where files and volumes are kept. */
   chunkStore(storage: MachineStorage): Promise<ChunkStore>;
   /** Files that an earlier version of the machine left in a store of its own. */
@@ -84,6 +89,7 @@ export class Dom0System {
   readonly executor: Executor;
   readonly history: History;
   readonly session: SessionServices;
+  readonly transfers: DiskTransfers;
 
   private constructor(parts: Omit<Dom0System, 'find'>) {
     this.machine = parts.machine;
@@ -93,6 +99,7 @@ export class Dom0System {
     this.executor = parts.executor;
     this.history = parts.history;
     this.session = parts.session;
+    this.transfers = parts.transfers;
   }
 
   /** @param onProgress also called later, for each long task */
@@ -179,6 +186,7 @@ export class Dom0System {
       }),
       listFiles(files, clock),
       ...filePrograms({ files, clock, sources: disks.sources, random }),
+      qemuImg({ files, clock, sources: disks.sources, groups: disks.groups, codecs: platform.codecs }),
       pager(files, 'more'),
       pager(files, 'less'),
       ...['edit', 'nano', 'vi'].map((name) => screenEditor(files, name)),
@@ -200,6 +208,13 @@ export class Dom0System {
       consoles,
       executor: new Executor({ ...common, clock }),
       history: await openHistory(files),
+      transfers: new DiskTransfers({
+        pool,
+        files,
+        groups: disks.groups,
+        sources: disks.sources,
+        codecs: platform.codecs,
+      }),
       session: {
         ...common,
         completion: {
@@ -248,6 +263,7 @@ async function openFiles(
   });
   try {
     const pool = await VolumePool.open(await platform.chunkStore(storage), { baseImages, log: say });
+    await removeUnfinishedTransfers(pool);
     let earlier: EarlierFiles | undefined;
     const { fileSystem: root, fresh } = await NativeFileSystem.open(
       {

@@ -66,6 +66,8 @@ async function compile(url: string, name: string): Promise<WebAssembly.Module> {
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
+export const loadCodec = (): Promise<WebAssembly.Module> => compile(codecUrl, 'The decoder of xz');
+
 function machineMebibytes(): number {
   const device = (navigator as { deviceMemory?: number }).deviceMemory;
   return device === undefined ? USUAL_MEBIBYTES : Math.max(1024, Math.min(device * 1024, 8192));
@@ -135,7 +137,7 @@ export async function powerOn({ log, commandLine }: MachineSettings): Promise<Po
     pcpus: Math.max(1, navigator.hardwareConcurrency),
     cpuKhz: TSC_KHZ,
     commandLine,
-    decoders: platformDecoders(() => compile(codecUrl, 'The decoder of xz')),
+    decoders: platformDecoders(loadCodec),
   });
   return {
     hypervisor,

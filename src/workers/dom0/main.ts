@@ -11,7 +11,9 @@ import { OpfsChunkStore } from '../storage/opfs-chunk-store.ts';
 import { openPrivateFiles } from '../storage/opfs-files.ts';
 import { startShellThread } from '../shell/browser-shell-thread.ts';
 import { ThreadShellProcess } from '../shell/shell-process.ts';
+import { imageCodecs } from '../decoders.ts';
 import { createMachine } from './browser-machine.ts';
+import { loadCodec } from './machine.ts';
 import { Dom0Service } from './dom0-service.ts';
 import { earlierFiles } from './indexeddb-file-store.ts';
 import { siteBaseImages } from '../storage/site-base-images.ts';
@@ -64,6 +66,7 @@ expose(
   new Dom0Service({
     createMachine,
     clock,
+    codecs: imageCodecs(loadCodec),
     earlierFiles: (storage) =>
       storage.kind === 'memory' ? Promise.resolve(undefined) : earlierFiles(named(EARLIER_FILES, storage)),
     chunkStore: openChunks,
