@@ -98,11 +98,11 @@ test('disk images become volumes and volumes images', async ({ machine, page }) 
   });
   expect(outcome).toMatchObject({
     result: { device: '/dev/images/streamed', sizeBytes: raw.length, format: 'qcow2' },
-    cut: expect.stringContaining('the gzip stream is damaged or cut off') as string,
     calledOff: 'Error: enough',
     cancelled: true,
     nobody: 'ImageError: there is no volume nobody',
   });
+  expect(outcome.cut).toContain('the gzip stream is damaged or cut off');
   expect(outcome.progress).toBeGreaterThan(4 * 1024 * 1024);
   const volumes = await machine.run('lvs');
   expect(volumes).toContain('streamed');

@@ -1,5 +1,5 @@
 /** The decoders that the platform brings to the engine: in workers, pages and Node alike. */
-import { createGunzip, gunzipStream, type ByteTransform } from '../engine/codec/gunzip.ts';
+import { createGunzip, gunzipStream } from '../engine/codec/gunzip.ts';
 import type { PlatformDecoders } from '../engine/codec/compression.ts';
 import { inflate } from '../engine/codec/inflate.ts';
 import { createUnxz } from '../engine/codec/xz.ts';
@@ -47,7 +47,7 @@ export function imageCodecs(loadCodec: () => Promise<WebAssembly.Module>): Image
     expand: async function* (compression, input) {
       switch (compression) {
         case 'gzip':
-          yield* gunzipStream(() => new DecompressionStream('gzip') as ByteTransform, input);
+          yield* gunzipStream(() => new DecompressionStream('gzip'), input);
           return;
         case 'xz':
           codec ??= loadCodec();
@@ -64,7 +64,7 @@ export function imageCodecs(loadCodec: () => Promise<WebAssembly.Module>): Image
 async function* gzip(input: ByteStream): AsyncGenerator<Uint8Array, void, undefined> {
   const stream = new CompressionStream('gzip');
   const writer = stream.writable.getWriter();
-  const reader = stream.readable.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+  const reader = stream.readable.getReader();
   const pieces = input[Symbol.asyncIterator]();
   let failure: { readonly error: unknown } | undefined;
   const feed = async (): Promise<void> => {

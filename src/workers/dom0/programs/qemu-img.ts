@@ -56,8 +56,13 @@ export function qemuImg(tools: ImageTools): Command {
       const subcommand = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
       if (subcommand === undefined) {
         const usages = Object.values(SUBCOMMANDS).map(({ usage }) => `  ${usage}\n`);
-        (name === '--help' || name === '-h' ? io.out : io.error)(`${USAGE}\n${usages.join('')}`);
-        return name === '--help' || name === '-h' ? 0 : 1;
+        const text = `${USAGE}\n${usages.join('')}`;
+        if (name !== '--help' && name !== '-h') {
+          io.error(text);
+          return 1;
+        }
+        io.out(text);
+        return 0;
       }
       try {
         await subcommand.run(tools, parseOptions(words, subcommand.options), io);
