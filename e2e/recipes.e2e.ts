@@ -51,11 +51,15 @@ test('section 6.1: a partition of domain 0 becomes a root', async ({ machine }) 
     '/dev/sda1 / ext3 defaults 1 1\n/dev/sda2 none swap sw 0 0\nproc /proc proc defaults 0 0\n',
   );
   await machine.write('/mnt/etc/hostname', 'partition\n');
+  // As if it had been made for kernels of other versions.
+  await machine.run('rm -r /mnt/lib/modules/*');
   await machine.write('/etc/xen/vm', `${KERNEL}disk = ['phy:hda3,sda1,w']\nroot = "/dev/sda1 ro"\n`);
   expect(await machine.refused('xm create vm')).toBe('Error: Device 2049 (vbd) could not be connected.');
   await machine.run('umount /mnt');
   const root = await startedOn(machine, 'vm');
   expect(root).toMatch(/^\/dev\/xvda1 \/ ext3 rw,.*\npartition\n.* \/dev\/sda1 -> xvda1\n$/);
+  const modules = await machine.guest('vm', 'modprobe isofs && grep -c iso9660 /proc/filesystems; ls /lib/modules');
+  expect(modules.output).toMatch(/^1\n[\d.]+-\d+-cloud-amd64 *\n$/);
   expect((await machine.exec('mount /dev/hda3 /mnt')).stderr).toContain('/dev/hda3 is in use by a guest domain');
   await machine.run('xm destroy vm');
 });
