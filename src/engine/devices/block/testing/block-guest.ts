@@ -97,6 +97,7 @@ export class FakeGuest implements BlockGuest {
 }
 
 export interface FrontOptions {
+  readonly domid?: number;
   readonly layout?: BlkifLayout;
   readonly pages?: number;
   readonly queues?: number;
@@ -112,6 +113,9 @@ export class BlockFront {
   readonly rings: FrontRing[] = [];
   readonly ports: number[] = [];
   readonly layout: BlkifLayout;
+  readonly domid: number;
+  readonly frontend: string;
+  readonly backend: string;
   private nextId = 0x1122334455667700n;
 
   constructor(
@@ -120,13 +124,16 @@ export class BlockFront {
     private readonly options: FrontOptions = {},
   ) {
     this.layout = options.layout ?? BLKIF_X86_64;
+    this.domid = options.domid ?? DOMID;
+    this.frontend = `/local/domain/${this.domid}/device/vbd/${ID}`;
+    this.backend = `/local/domain/0/backend/vbd/${this.domid}/${ID}`;
   }
 
   /** What xend writes. */
-  static describe(store: StoreClient, { uname = 'phy:vg/root', mode = 'w' } = {}): void {
+  static describe(store: StoreClient, { uname = 'phy:vg/root', mode = 'w', domid = DOMID } = {}): void {
     const disk = blockSpecification(['vbd', ['uname', uname], ['dev', 'xvda'], ['mode', mode]]);
     store.transaction((access) => {
-      writeBlockNodes(access, DOMID, 'guest', disk);
+      writeBlockNodes(access, domid, 'guest', disk);
     });
   }
 
@@ -140,27 +147,27 @@ export class BlockFront {
         this.rings[queue] = ring;
         this.ports[queue] = 20 + queue;
         guest.openPorts.add(20 + queue);
-        const path = queues > 1 ? `${FRONTEND}/queue-${queue}` : FRONTEND;
+        const path = queues > 1 ? `${this.frontend}/queue-${queue}` : this.frontend;
         ring.pages.forEach((page, n) => {
           access.write(`${path}/ring-ref${pages > 1 ? n : ''}`, String(guest.grant(page)));
         });
         access.write(`${path}/event-channel`, String(20 + queue));
       }
-      if (pages > 1) access.write(`${FRONTEND}/ring-page-order`, String(Math.log2(pages)));
-      if (queues > 1) access.write(`${FRONTEND}/multi-queue-num-queues`, String(queues));
-      access.write(`${FRONTEND}/protocol`, this.layout.requestBytes === 112 ? 'x86_64-abi' : 'x86_32-abi');
-      access.write(`${FRONTEND}/feature-persistent`, persistent ? '1' : '0');
+      if (pages > 1) access.write(`${this.frontend}/ring-page-order`, String(Math.log2(pages)));
+      if (queues > 1) access.write(`${this.frontend}/multi-queue-num-queues`, String(queues));
+      access.write(`${this.frontend}/protocol`, this.layout.requestBytes === 112 ? 'x86_64-abi' : 'x86_32-abi');
+      access.write(`${this.frontend}/feature-persistent`, persistent ? '1' : '0');
     });
     options.spoil?.(store);
     this.state(3);
   }
 
   state(value: number): void {
-    this.store.write(`${FRONTEND}/state`, String(value));
+    this.store.write(`${this.frontend}/state`, String(value));
   }
 
   get backState(): string | undefined {
-    return this.store.read(`${BACKEND}/state`);
+    return this.store.read(`${this.backend}/state`);
   }
 
   request(operation: number, sector: number | bigint, segments: readonly SegmentOf[], queue = 0): bigint {
@@ -235,4 +242,4 @@ export function putSegment(view: DataView, at: number, { gref, first, last }: Se
 }
 
 /** Lets watches, answers and their notifications come through. */
-export const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
