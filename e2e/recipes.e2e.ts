@@ -44,6 +44,7 @@ async function type(machine: Machine, line: string, done = /dom0:~# $/): Promise
 test('section 6.1: a partition of domain 0 becomes a root', async ({ machine }) => {
   expect(await machine.run('fdisk -l /dev/hda')).toMatch(/^\/dev\/hda3 .* 4G 83 Linux$/m);
   await machine.run('mkfs -t ext3 /dev/hda3');
+  await machine.run('mkswap /dev/hda2');
   await machine.run('mount /dev/hda3 /mnt');
   for (const command of SYSTEM) await machine.run(command);
   await machine.write(
@@ -53,13 +54,16 @@ test('section 6.1: a partition of domain 0 becomes a root', async ({ machine }) 
   await machine.write('/mnt/etc/hostname', 'partition\n');
   // As if it had been made for kernels of other versions.
   await machine.run('rm -r /mnt/lib/modules/*');
-  await machine.write('/etc/xen/vm', `${KERNEL}disk = ['phy:hda3,sda1,w']\nroot = "/dev/sda1 ro"\n`);
+  await machine.write('/etc/xen/vm', `${KERNEL}disk = ['phy:hda3,sda1,w', 'phy:hda2,sda2,w']\nroot = "/dev/sda1 ro"\n`);
   expect(await machine.refused('xm create vm')).toBe('Error: Device 2049 (vbd) could not be connected.');
   await machine.run('umount /mnt');
   const root = await startedOn(machine, 'vm');
   expect(root).toMatch(/^\/dev\/xvda1 \/ ext3 rw,.*\npartition\n.* \/dev\/sda1 -> xvda1\n$/);
-  const modules = await machine.guest('vm', 'modprobe isofs && grep -c iso9660 /proc/filesystems; ls /lib/modules');
-  expect(modules.output).toMatch(/^1\n[\d.]+-\d+-cloud-amd64 *\n$/);
+  const modules = await machine.guest(
+    'vm',
+    'modprobe isofs && grep -c iso9660 /proc/filesystems; ls /lib/modules; cat /proc/swaps',
+  );
+  expect(modules.output).toMatch(/^1\n[\d.]+-\d+-cloud-amd64 *\nFilename.*\n\/dev\/xvda2 +partition\s+1048572\s/);
   expect((await machine.exec('mount /dev/hda3 /mnt')).stderr).toContain('/dev/hda3 is in use by a guest domain');
   await machine.run('xm destroy vm');
 });

@@ -1,10 +1,8 @@
 /** e2fsck (also as fsck, fsck.ext2 ...) and resize2fs: check, repair and grow a file system that is not mounted. */
 import { checkFileSystem, type CheckMode } from '../../../engine/storage/ext/check-file-system.ts';
 import { resizeFileSystem } from '../../../engine/storage/ext/resize-file-system.ts';
-import type { DiskImage } from '../../../engine/storage/disk-image.ts';
-import { resolvePath } from '../../../engine/storage/path.ts';
-import type { Command, CommandIo } from '../../../engine/toolstack/command.ts';
-import type { ParsedOptions } from '../../../engine/toolstack/getopt.ts';
+import type { Command } from '../../../engine/toolstack/command.ts';
+import { deviceOf, withDisk } from './exclusive-disk.ts';
 import { fileProgram, flag, parseCount, ProgramError } from './file-program.ts';
 import type { MakeTools } from './make-file-system.ts';
 
@@ -26,17 +24,23 @@ export function checkPrograms(tools: MakeTools): Command[] {
         if (chosen.length > 1) throw new ProgramError('Only one of the options -p/-a, -n or -y may be specified.', CHECK_USAGE);
         const mode: CheckMode | undefined = chosen[0];
         if (mode === undefined) throw new ProgramError('need -n, -p or -y: questions are not asked one by one here', CHECK_FAILED);
-        return withDisk(tools, name, options, io, mode === 'no', CHECK_FAILED, async (disk) => {
-          const { exitCode } = await checkFileSystem(disk, {
-            mode,
-            force: options.has('force'),
-            now,
-            report: (line) => {
-              io.out(`${line}\n`);
-            },
-          });
-          return exitCode;
-        });
+        return withDisk(
+          tools,
+          deviceOf(options, name, CHECK_FAILED),
+          io,
+          { readOnly: mode === 'no', failure: CHECK_FAILED },
+          async (disk) => {
+            const { exitCode } = await checkFileSystem(disk, {
+              mode,
+              force: options.has('force'),
+              now,
+              report: (line) => {
+                io.out(`${line}\n`);
+              },
+            });
+            return exitCode;
+          },
+        );
       },
     });
   const resize = fileProgram({
@@ -47,7 +51,7 @@ export function checkPrograms(tools: MakeTools): Command[] {
       const size = options.operands[1];
       const blocks = size === undefined ? undefined : parseCount(size);
       if (size !== undefined && blocks === undefined) throw new ProgramError(`invalid new size: ${size} (a number of blocks)`);
-      return withDisk(tools, 'resize2fs', options, io, false, 1, async (disk) => {
+      return withDisk(tools, deviceOf(options, 'resize2fs'), io, {}, async (disk) => {
         const resized = await resizeFileSystem(disk, { now, ...(blocks === undefined ? {} : { blocks }) });
         const [device = ''] = options.operands;
         io.out(
@@ -60,37 +64,4 @@ export function checkPrograms(tools: MakeTools): Command[] {
     },
   });
   return [...['e2fsck', 'fsck', 'fsck.ext2', 'fsck.ext3', 'fsck.ext4'].map(check), resize];
-}
-
-/** Runs `work` on the disk that the first operand names, which nobody may have mounted or in use besides. */
-async function withDisk(
-  { files, sources }: MakeTools,
-  name: string,
-  options: ParsedOptions,
-  io: CommandIo,
-  readOnly: boolean,
-  failure: number,
-  work: (disk: DiskImage) => Promise<number>,
-): Promise<number> {
-  const [target] = options.operands;
-  if (target === undefined) throw new ProgramError(`usage: ${name} DEVICE`, failure);
-  const path = resolvePath(io.directory, target);
-  if (!(await files.exists(path))) throw new ProgramError(`No such file or directory while trying to open ${target}`, failure);
-  const realPath = await files.realPath(path);
-  if (files.mounts.list().some(({ source }) => source === realPath)) throw new ProgramError(`${target} is mounted.`, failure);
-  const release = sources.mounting(realPath, !readOnly);
-  try {
-    const file = await files.open(path);
-    try {
-      const disk = file.disk(readOnly);
-      if (disk === undefined) throw new ProgramError(`${target} is not a disk`, failure);
-      const status = await work(disk);
-      await file.sync();
-      return status;
-    } finally {
-      await file.close();
-    }
-  } finally {
-    release();
-  }
 }

@@ -77,6 +77,17 @@ async function checkedByHost(path: string): Promise<void> {
   }
 }
 
+/** What the host says of a swap file. */
+async function swapByHost(path: string): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'webxen-swap-'));
+  try {
+    writeFileSync(join(directory, 'swap'), await files.readFile(path));
+    return execFileSync('blkid', ['-p', join(directory, 'swap')], { encoding: 'utf8' });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
 describe('e2fsck and resize2fs', () => {
   it('find an image clean, grow it after it was made longer, and leave alone what is mounted', async () => {
     await ok('truncate -s 8M image');
@@ -183,10 +194,14 @@ describe('blkid, tune2fs and their family', () => {
     expect(await ok('blkid -o export image')).toBe(`DEVNAME=image\nUUID=${uuid}\nBLOCK_SIZE=1024\nTYPE=ext4\n\n`);
     expect(await run('blkid /dev/vg/empty')).toMatchObject({ status: 2, out: '', error: '' });
     expect((await run('blkid /dev/nothing')).error).toContain('No such file');
-    const swap = new Uint8Array(64 * 1024);
-    swap.set(encodeUtf8('SWAPSPACE2'), 4086);
-    await files.writeFile('/root/swap', swap);
-    expect(await ok('blkid swap')).toBe('swap: UUID="00000000-0000-0000-0000-000000000000" TYPE="swap"\n');
+    await ok('truncate -s 1M swap');
+    expect(await ok('mkswap -L more swap')).toBe(
+      `Setting up swapspace version 1, size = 1020 KiB (1044480 bytes)\nLABEL=more, UUID=${uuid}\n`,
+    );
+    expect(await ok('blkid swap')).toBe(`swap: LABEL="more" UUID="${uuid}" TYPE="swap"\n`);
+    expect(await swapByHost('/root/swap')).toMatch(new RegExp(`LABEL="more" UUID="${uuid}" VERSION="1" .*TYPE="swap"`));
+    await ok('truncate -s 8K tiny');
+    expect((await run('mkswap tiny')).error).toContain('at least 40 KiB');
 
     expect(await ok('e2label /dev/vg/disk')).toBe('first\n');
     await ok('tune2fs -L second -c 30 -i 2w /dev/vg/disk');

@@ -9,6 +9,7 @@ import { gzipPrograms } from './gzip.ts';
 import { identifyPrograms } from './identify.ts';
 import { loopSetup } from './loop-setup.ts';
 import { makeFileSystemPrograms, type MakeTools } from './make-file-system.ts';
+import { makeSwapProgram } from './make-swap.ts';
 import { Mounter } from './mount.ts';
 import { roomPrograms } from './room.ts';
 import { tarProgram } from './tar.ts';
@@ -25,6 +26,7 @@ export function filePrograms(tools: MakeTools): Command[] {
     ...attributePrograms(tools),
     ...comparePrograms(tools),
     ...identifyPrograms(tools),
+    makeSwapProgram(tools),
     ...gzipPrograms(tools),
     tarProgram(tools),
   ];

@@ -15,6 +15,7 @@ import { resolvePath } from '../../../engine/storage/path.ts';
 import type { Command, CommandIo } from '../../../engine/toolstack/command.ts';
 import type { ParsedOptions } from '../../../engine/toolstack/getopt.ts';
 import { parseUuid, versionFour } from '../../../engine/toolstack/uuid.ts';
+import { deviceOf, withDisk } from './exclusive-disk.ts';
 import { fileProgram, flag, ProgramError, valued } from './file-program.ts';
 import type { MakeTools } from './make-file-system.ts';
 
@@ -36,7 +37,7 @@ export function identifyPrograms(tools: MakeTools): Command[] {
       options: [flag('header', '-h')],
       run: async (options, io) => {
         if (!options.has('header')) throw new ProgramError(`${only} is supported: groups of blocks are not listed`);
-        io.out(await lines(tools, operand(options, name), io));
+        io.out(await lines(tools, deviceOf(options, name), io));
         return 0;
       },
     });
@@ -70,7 +71,7 @@ export function identifyPrograms(tools: MakeTools): Command[] {
         valued('errors', '-e'),
       ],
       run: async (options, io) => {
-        const target = operand(options, 'tune2fs');
+        const target = deviceOf(options, 'tune2fs');
         const tuning = tuningOf(options, tools);
         if (Object.keys(tuning).length > 0) await tune(tools, target, tuning, io);
         else if (!options.has('list')) throw new ProgramError('nothing to do: -l lists, -L -U -c -i -m -r -e change');
@@ -84,18 +85,12 @@ export function identifyPrograms(tools: MakeTools): Command[] {
       options: [],
       run: async (options, io) => {
         const [, label] = options.operands;
-        if (label === undefined) io.out(`${labelOf(await onDisk(tools, operand(options, 'e2label'), io, readSuperblock))}\n`);
-        else await tune(tools, operand(options, 'e2label'), { label }, io);
+        if (label === undefined) io.out(`${labelOf(await onDisk(tools, deviceOf(options, 'e2label'), io, readSuperblock))}\n`);
+        else await tune(tools, deviceOf(options, 'e2label'), { label }, io);
         return 0;
       },
     }),
   ];
-}
-
-function operand(options: ParsedOptions, name: string): string {
-  const [target] = options.operands;
-  if (target === undefined) throw new ProgramError(`usage: ${name} DEVICE`);
-  return target;
 }
 
 const lines = async (tools: MakeTools, target: string, io: CommandIo): Promise<string> =>
@@ -166,26 +161,10 @@ function secondsOf(text: string): number {
   return seconds;
 }
 
-async function tune(tools: MakeTools, target: string, tuning: Tuning, io: CommandIo): Promise<void> {
-  const { files, sources } = tools;
-  const realPath = await files.realPath(resolvePath(io.directory, target));
-  if (files.mounts.list().some(({ source }) => source === realPath))
-    throw new ProgramError(`${target} is mounted: settings are changed while it is not`);
-  // A guest that has it would write its own superblock over this one.
-  const release = sources.mounting(realPath, true);
-  try {
-    const file = await files.open(realPath);
-    try {
-      const disk = file.disk(false);
-      if (disk === undefined) throw new ProgramError(`${target} is not a disk`);
-      await tuneFileSystem(disk, tuning, () => BigInt(Math.floor(tools.clock.nowMs())) * 1_000_000n);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  } finally {
-    release();
-  }
+function tune(tools: MakeTools, target: string, tuning: Tuning, io: CommandIo): Promise<void> {
+  return withDisk(tools, target, io, {}, (disk) =>
+    tuneFileSystem(disk, tuning, () => BigInt(Math.floor(tools.clock.nowMs())) * 1_000_000n),
+  );
 }
 
 async function blkid(tools: MakeTools, options: ParsedOptions, io: CommandIo): Promise<number> {
