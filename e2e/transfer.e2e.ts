@@ -129,3 +129,45 @@ test('disk images become volumes and volumes images', async ({ machine, page }) 
     ),
   ).toContain('virtual size: 4 MiB (4194304 bytes)');
 });
+
+test('a machine moves as one file, and what is cut off leaves nothing', async ({ machine, page }) => {
+  const raw = await makeDisk(machine);
+  await machine.run(
+    'pvcreate /dev/sda10 && vgcreate vg /dev/sda10 && lvcreate -L 8M -n root vg && dd if=/root/fs.img of=/dev/vg/root status=none',
+  );
+  await machine.run('lvcreate -s -n copy /dev/vg/root && echo moved > /root/note');
+
+  await page.getByRole('button', { name: 'Machine', exact: true }).click();
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save this machine' }).click();
+  const file = await download;
+  expect(file.suggestedFilename()).toBe('webxen.webxen.tar.gz');
+
+  const cut = await page.evaluate(async () => {
+    const blob = await new Response(await xen.exportMachine()).blob();
+    const refusal = await xen.importMachine('cut', blob.slice(0, blob.size - 1000)).then(String, String);
+    const databases = await indexedDB.databases();
+    return { refusal, names: databases.map(({ name }) => name) };
+  });
+  expect(cut.refusal).toMatch(/cut off/);
+  expect(cut.names).not.toContain('webxen-volumes-cut');
+
+  await page.getByRole('button', { name: 'Machine', exact: true }).click();
+  await page.getByLabel('File', { exact: true }).setInputFiles(await file.path());
+  await page.getByLabel('Name here').fill('moved');
+  await page.getByRole('button', { name: 'Open', exact: true }).click();
+  const link = page.getByRole('link', { name: 'Start moved' });
+  await expect(link).toBeVisible();
+  const address = new URL((await link.getAttribute('href'))!);
+  expect(await page.evaluate(() => xen.importMachine('moved', new Blob(['x'])).then(String, String))).toContain(
+    'there is a machine moved already',
+  );
+
+  await page.goto(`${address.href}&boot=stored`);
+  await page.evaluate(() => xen.ready);
+  expect(await machine.run('cat /root/note')).toBe('moved\n');
+  expect(await machine.run('lvs')).toMatch(/copy[^]*root/);
+  expect(
+    await machine.run('head -c 4194304 /dev/vg/copy | md5sum; head -c 4194304 /dev/vg/root | md5sum; md5sum /root/fs.img'),
+  ).toBe(`${md5(raw)}  -\n${md5(raw)}  -\n${md5(raw)}  /root/fs.img\n`);
+});

@@ -11,9 +11,11 @@ import { showHelp } from './page/dialogs.ts';
 import { button, byId, element } from './page/dom.ts';
 import { plainFiles } from './page/dropped-files.ts';
 import { acceptDrops, takeFiles } from './page/file-drop.ts';
+import { showMachineDialog } from './page/machine-dialog.ts';
 import { notifyError } from './page/notices.ts';
 import { clearProgress, showProgress } from './page/progress.ts';
 import { cycleRegions } from './page/regions.ts';
+import { saveBlob } from './page/save-file.ts';
 import { ConsoleTabs } from './terminal/console-tabs.ts';
 import { SearchBar } from './terminal/search-bar.ts';
 import { Tabs } from './terminal/tabs.ts';
@@ -78,7 +80,7 @@ async function runMachine(
   const consoles = new ConsoleTabs(dom0, tabs, fixedSize);
   const panel = new MachinePanel(dom0, consoles);
   byId('terminals').append(search.element);
-  pageButtons(dom0, tabs, search);
+  pageButtons(dom0, bootOptions.storage.machine, tabs, search);
   cycleRegions([
     { element: byId('panels'), focus: () => tabs.current?.focus() },
     {
@@ -158,7 +160,7 @@ class ShellTerminal {
   }
 }
 
-function pageButtons(dom0: Dom0, tabs: Tabs, search: SearchBar): void {
+function pageButtons(dom0: Dom0, machine: string, tabs: Tabs, search: SearchBar): void {
   const files = element('input', { type: 'file', multiple: true, hidden: true });
   files.addEventListener('change', () => {
     void takeFiles(plainFiles(files.files ?? []), dom0).finally(() => {
@@ -177,6 +179,9 @@ function pageButtons(dom0: Dom0, tabs: Tabs, search: SearchBar): void {
     files,
     button('Add files', () => {
       files.click();
+    }),
+    button('Machine', () => {
+      showMachineDialog(dom0, machine);
     }),
     look,
     button('Help', showHelp),
@@ -207,12 +212,7 @@ function pageButtons(dom0: Dom0, tabs: Tabs, search: SearchBar): void {
 
 function save(view: TerminalView | undefined): void {
   if (view === undefined) return;
-  const address = URL.createObjectURL(new Blob([view.asHtml()], { type: 'text/html' }));
-  element('a', { href: address, download: 'terminal.html' }).click();
-  // The download has been started by then.
-  setTimeout(() => {
-    URL.revokeObjectURL(address);
-  }, 10_000);
+  saveBlob(new Blob([view.asHtml()], { type: 'text/html' }), 'terminal.html');
 }
 
 /** `?columns=80&rows=25` fixes the terminals' size. */

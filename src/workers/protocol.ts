@@ -109,6 +109,13 @@ export interface Dom0 {
   importDisk(name: string, input: TransferInput, format: DiskFormat | undefined, observer: TransferObserver): Promise<ImportedDisk>;
   /** Writes the image of a volume or another disk of domain 0 to the sink, as it is at this moment. */
   exportDisk(name: string, format: DiskFormat, compress: 'gzip' | undefined, sink: PieceSink): Promise<void>;
+  /** Writes an archive of the whole machine to the sink, as it is stored at this moment: a tar stream in gzip. */
+  exportMachine(sink: PieceSink): Promise<void>;
+  /**
+   * Puts the machine of an archive where `storage` says, which nobody may have open and in which nothing may be. Nothing is there
+   * after a failure. Resolves with the name that the machine had. Needs no `boot`.
+   */
+  importMachine(storage: MachineStorage, input: Blob | PieceSource, observer: TransferObserver): Promise<string>;
   counters(domain: string | number): Promise<VcpuCounters[]>;
   profile(domain: string | number): Promise<ProfilePart>;
   /** The interactive shell of dom0 on a terminal; output goes to the sink from now on. */

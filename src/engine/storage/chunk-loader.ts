@@ -43,6 +43,18 @@ export class ChunkLoader {
     }
   }
 
+  /** Chunks whatever volume they are of, past the cache. StorageError EIO. */
+  async readStored(numbers: readonly number[], sums: ReadonlyMap<number, number>): Promise<Uint8Array[]> {
+    const chunks = await this.store.readChunks(numbers);
+    const fetched = await this.bases.fetch(numbers.filter((_, n) => chunks[n] === undefined));
+    return numbers.map((number, n) => {
+      const bytes = chunks[n] ?? fetched.get(number);
+      if (bytes?.length === CHUNK_BYTES && crc32(bytes) === sums.get(number)) return bytes;
+      const what = bytes === undefined ? 'is missing' : 'does not match its checksum';
+      throw new StorageError('EIO', `chunk ${number} ${what}`);
+    });
+  }
+
   private begin(volumeName: string, wanted: ReadonlyMap<number, { index: number; sum: number }>): void {
     const load = this.read(volumeName, wanted);
     for (const number of wanted.keys()) {

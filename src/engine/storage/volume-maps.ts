@@ -64,6 +64,17 @@ export class VolumeMaps {
     return chunks;
   }
 
+  /** Of all chunks in use, by their numbers. */
+  sums(): Map<number, number> {
+    const sums = new Map<number, number>();
+    for (const { page } of this.pages.values()) {
+      page.chunks.forEach((number, entry) => {
+        if (number !== 0) sums.set(number, page.sums[entry] ?? 0);
+      });
+    }
+    return sums;
+  }
+
   /** Places at which two maps name different chunks. */
   differing(pages: readonly number[], others: readonly number[]): number {
     let differing = 0;

@@ -65,6 +65,16 @@ export interface PoolChange {
   readonly removedRecords?: readonly string[];
 }
 
+/** What a store held at one moment. */
+export interface PoolSnapshot {
+  readonly records: ReadonlyMap<string, Uint8Array>;
+  /** Sums of the chunks that its maps name, by their numbers. */
+  readonly chunks: ReadonlyMap<number, number>;
+  /** StorageError EIO when one is damaged or cannot be fetched. */
+  read(numbers: readonly number[]): Promise<Uint8Array[]>;
+  release(): void;
+}
+
 interface Entry {
   readonly volume: Volume;
   pages: number[];
@@ -91,6 +101,8 @@ export class VolumePool {
   private waiting: (() => void)[] = [];
   /** Chunks stored by commits that did not come to their end. */
   private abandoned: number[] = [];
+  /** As long as there are any, no chunk is removed. */
+  private snapshots = 0;
   private nextNumber = 1;
   private dirtyChunks = 0;
   private tail: Promise<unknown> = Promise.resolve();
@@ -261,6 +273,28 @@ export class VolumePool {
     return this.exclusive(() => {
       const flushed = [...new Set(change.flushed)].map((volume) => this.entry(volume));
       return this.storeChange(flushed, { ...change, removed: [...new Set(change.removed)].map((volume) => this.entry(volume)) });
+    });
+  }
+
+  /**
+   * All that is stored at this moment. Chunks that go out of use stay until it is released; what a crash leaves of them, the next
+   * opening removes.
+   */
+  snapshot(): Promise<PoolSnapshot> {
+    return this.exclusive(async () => {
+      const records = await this.store.records();
+      const chunks = this.maps.sums();
+      let held = true;
+      this.snapshots += 1;
+      return {
+        records,
+        chunks,
+        read: (numbers) => this.loader.readStored(numbers, chunks),
+        release: () => {
+          if (held) this.snapshots -= 1;
+          held = false;
+        },
+      };
     });
   }
 
@@ -442,6 +476,8 @@ export class VolumePool {
     const fresh: (readonly [number, Uint8Array])[] = [];
     const maps = new MapChange(this.maps, () => this.newNumber());
     const lists = new Map<Entry, number[]>();
+    let unused: number[] = [];
+    let held = false;
     const sizes = new Map(kept.map((entry) => [entry, entry.volume.sizeBytes]));
     try {
       for (const [entry, chunks] of frozen) {
@@ -461,9 +497,11 @@ export class VolumePool {
       for (const { pages } of removed) for (const number of pages) maps.release(number);
       const whole = Math.floor(Math.max(0, fresh.length - 1) / BATCH_CHUNKS) * BATCH_CHUNKS;
       for (let n = 0; n < whole; n += BATCH_CHUNKS) await this.store.commit({ chunks: fresh.slice(n, n + BATCH_CHUNKS) });
+      unused = [...maps.removedChunks(), ...this.abandoned];
+      held = this.snapshots > 0;
       await this.store.commit({
         chunks: fresh.slice(whole),
-        removedChunks: [...maps.removedChunks(), ...this.abandoned],
+        removedChunks: held ? [] : unused,
         records: [...maps.records(), ...volumeRecords(lists, sizeBytes), ...records],
         removedRecords: [...maps.removedRecords(), ...removed.map(({ volume }) => VOLUME_KEY + volume.name), ...removedRecords],
       });
@@ -474,7 +512,7 @@ export class VolumePool {
       const names = kept.map(({ volume }) => volume.name).join(', ');
       throw new StorageError('EIO', `volume ${names} cannot be written: ${String(cause)}`, { cause });
     }
-    this.abandoned = [];
+    this.abandoned = held ? unused : [];
     maps.settle((chunk) => {
       this.cache.remove(chunk);
     });

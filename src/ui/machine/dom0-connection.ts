@@ -3,7 +3,7 @@
  * page knows how messages travel.
  */
 import { proxy, wrap } from 'comlink';
-import type { Dom0, PieceSink, TerminalSink, TransferInput, TransferObserver } from '../../workers/protocol.ts';
+import type { Dom0, PieceSink, PieceSource, TerminalSink, TransferInput, TransferObserver } from '../../workers/protocol.ts';
 
 /** Starts the worker. `onFailure` is called when its script cannot run or throws where nobody catches. */
 export function startDom0(onFailure: (reason: string) => void): { dom0: Dom0; terminate: () => void } {
@@ -23,8 +23,9 @@ export function startDom0(onFailure: (reason: string) => void): { dom0: Dom0; te
   const watching = (observer: TransferObserver): TransferObserver =>
     proxy({ progress: (done: number, total: number | undefined) => observer.progress(done, total) });
   const writing = (sink: PieceSink): PieceSink => proxy({ write: (bytes: Uint8Array) => sink.write(bytes) });
+  const pulling = (source: PieceSource): PieceSource => proxy({ next: () => source.next() });
   const crossing = (input: TransferInput): TransferInput =>
-    typeof input === 'string' || input instanceof Blob ? input : proxy({ next: () => input.next() });
+    typeof input === 'string' || input instanceof Blob ? input : pulling(input);
   const dom0: Dom0 = {
     boot: (options, onProgress) => remote.boot(options, proxy(onProgress)),
     exec: (command, options) => remote.exec(command, options),
@@ -34,6 +35,9 @@ export function startDom0(onFailure: (reason: string) => void): { dom0: Dom0; te
     storeFile: (path, file, observer) => remote.storeFile(path, file, watching(observer)),
     importDisk: (name, input, format, observer) => remote.importDisk(name, crossing(input), format, watching(observer)),
     exportDisk: (name, format, compress, sink) => remote.exportDisk(name, format, compress, writing(sink)),
+    exportMachine: (sink) => remote.exportMachine(writing(sink)),
+    importMachine: (storage, input, observer) =>
+      remote.importMachine(storage, input instanceof Blob ? input : pulling(input), watching(observer)),
     counters: (domain) => remote.counters(domain),
     profile: (domain) => remote.profile(domain),
     openShell: (sink, columns, rows) => remote.openShell(shared(sink), columns, rows),

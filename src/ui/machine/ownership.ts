@@ -15,6 +15,15 @@ export function takeOwnership(machine: string, onTaken: () => void): Promise<Own
   return request(machine, { ifAvailable: true }, onTaken);
 }
 
+/** Runs `body` while no tab has the machine, nor can get it; undefined when one has. */
+export async function whileNobodyHas<Result>(machine: string, body: () => Promise<Result>): Promise<Result | undefined> {
+  if (!('locks' in navigator)) return body();
+  const outcome = await navigator.locks.request(lockOf(machine), { ifAvailable: true }, async (lock) =>
+    lock === null ? undefined : { result: await body() },
+  );
+  return outcome?.result;
+}
+
 /** Makes the tab that has the machine end it, and owns it afterwards. */
 export async function takeOver(machine: string, onTaken: () => void): Promise<Ownership> {
   if (!('locks' in navigator)) return 'owned';

@@ -40,6 +40,20 @@ export interface ExportDiskOptions extends TransferOptions {
   compress?: 'gzip';
 }
 
+export interface ImportMachineOptions extends TransferOptions {
+  /** Where the browser is to keep it; the database unless told otherwise. */
+  storage?: 'indexeddb' | 'opfs';
+}
+
+export interface ImportedMachine {
+  /** The name it has here. */
+  machine: string;
+  /** The name it had where it was exported. */
+  exportedFrom: string;
+  /** The page's address with this machine. */
+  address: string;
+}
+
 export interface XenMachine {
   /** Domain 0 is up: its shell takes commands. Rejects when the machine cannot be started, saying why. */
   readonly ready: Promise<void>;
@@ -68,6 +82,17 @@ export interface XenMachine {
    * `await new Response(stream).blob()` is all of it.
    */
   exportDisk(name: string, options?: ExportDiskOptions): Promise<ReadableStream<Uint8Array>>;
+  /**
+   * The whole machine as it is stored at this moment (running guests' memory is not part of it): files of domain 0, volumes, partition
+   * tables, LVM's state, settings. A tar stream with checksums, in gzip; cancel the stream to end it.
+   */
+  exportMachine(options?: TransferOptions): Promise<ReadableStream<Uint8Array>>;
+  /**
+   * Puts the machine of an archive into this browser under a name that no machine has; the page's address with `?machine=NAME` starts
+   * it. The machine of this page goes on. Rejects when the archive is damaged or cut off, when there is a machine of that name, or
+   * without room; nothing is left of it then.
+   */
+  importMachine(name: string, archive: Blob | ReadableStream<Uint8Array>, options?: ImportMachineOptions): Promise<ImportedMachine>;
   /** Per vCPU: guest instructions retired, by tier; exits by reason; TLB misses; time running, ns. */
   counters(domain: string | number): Promise<VcpuCounters[]>;
   /**

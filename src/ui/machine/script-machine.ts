@@ -1,6 +1,7 @@
 /** The script API over the dom0 worker. */
 import type { Dom0 } from '../../workers/protocol.ts';
 import type { GuestConsole, XenMachine } from './script-api.ts';
+import { importMachine } from './import-machine.ts';
 import { called, observerOf, sourceOf, streamFrom } from './transfers.ts';
 
 /** Lines of the console shown in a rejection. */
@@ -29,6 +30,11 @@ export function createScriptMachine(machine: Promise<Dom0>): XenMachine {
       const dom0 = await machine;
       return streamFrom((sink) => dom0.exportDisk(name, format, compress, sink), options);
     },
+    exportMachine: async (options = {}) => {
+      const dom0 = await machine;
+      return streamFrom((sink) => dom0.exportMachine(sink), options);
+    },
+    importMachine: async (name, archive, options) => importMachine(await machine, name, archive, options),
     counters: async (domain) => (await machine).counters(domain),
     profile: async (domain) => (await machine).profile(domain),
   };

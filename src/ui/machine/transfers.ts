@@ -1,5 +1,5 @@
 /** Streams of the page as the pieces that go to domain 0's worker and come from it, at the pace of the slower side. */
-import type { PieceSink, TransferInput, TransferObserver } from '../../workers/protocol.ts';
+import type { PieceSink, PieceSource, TransferObserver } from '../../workers/protocol.ts';
 import type { TransferOptions } from './script-api.ts';
 
 /** Answers false, which ends the transfer, once the signal says so. */
@@ -23,9 +23,11 @@ export async function called<Result>(signal: AbortSignal | undefined, transfer: 
   }
 }
 
-/** A stream is read as its pieces are asked for, and cancelled when no more are: by the transfer's failure, told by `over`. */
-export function sourceOf(source: Blob | ReadableStream<Uint8Array> | string): { input: TransferInput; over: () => void } {
-  if (typeof source === 'string' || source instanceof Blob) return { input: source, over: () => undefined };
+/** A stream is read as its pieces are asked for, and cancelled when no more are: whoever reads it says so with `over`. */
+export function sourceOf<Source extends Blob | string>(
+  source: Source | ReadableStream<Uint8Array>,
+): { input: Source | PieceSource; over: () => void } {
+  if (!(source instanceof ReadableStream)) return { input: source, over: () => undefined };
   const reader = source.getReader();
   return {
     input: {

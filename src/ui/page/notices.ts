@@ -5,14 +5,15 @@ const SHOWN_MS = 6000;
 
 export type NoticeKind = 'note' | 'error';
 
-export function notify(text: string, kind: NoticeKind = 'note'): void {
-  const notice = element('div', { class: `notice ${kind}` }, element('p', {}, text));
+/** @param link stands behind the text; such a note stays until it is dismissed */
+export function notify(text: string, kind: NoticeKind = 'note', link?: HTMLAnchorElement): void {
+  const notice = element('div', { class: `notice ${kind}` }, element('p', {}, text, ...(link === undefined ? [] : [' ', link])));
   const dismiss = button('Dismiss', () => {
     notice.remove();
   });
   notice.append(dismiss);
   byId(kind === 'error' ? 'alerts' : 'notices').append(notice);
-  if (kind === 'note') {
+  if (kind === 'note' && link === undefined) {
     setTimeout(() => {
       notice.remove();
     }, SHOWN_MS);

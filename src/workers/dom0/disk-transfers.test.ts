@@ -35,7 +35,7 @@ beforeEach(async () => {
   files.devices.add(() => sources.entries());
   const devices = await DeviceDirectory.make(files.devices, () => 0);
   await files.mount(devices.fileSystem, '/dev', { source: 'udev', refresh: () => devices.refresh() });
-  transfers = new DiskTransfers({ pool, files, groups, sources, codecs });
+  transfers = new DiskTransfers({ pool, files, groups, sources, codecs, machine: 'lab' });
 });
 
 const image: BuiltImage = {

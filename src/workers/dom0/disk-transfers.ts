@@ -3,6 +3,7 @@ import { rawDisk, sourceOfFile } from '../../engine/images/byte-source.ts';
 import { exportDisk, imageOf } from '../../engine/images/export-disk.ts';
 import { ImageError } from '../../engine/images/image-error.ts';
 import { importDisk, streamOf } from '../../engine/images/import-disk.ts';
+import { exportMachine } from '../../engine/images/machine/export-machine.ts';
 import type { OnProgress } from '../../engine/images/transfer.ts';
 import { PIECE_BYTES } from '../../engine/images/transfer.ts';
 import type { FileSystem } from '../../engine/storage/file-system.ts';
@@ -22,6 +23,8 @@ export interface DiskTransferServices {
   readonly groups: VolumeGroups;
   readonly sources: BlockSources;
   readonly codecs: ImageCodecs;
+  /** The machine's name. */
+  readonly machine: string;
 }
 
 export class DiskTransfers {
@@ -71,6 +74,13 @@ export class DiskTransfers {
       release();
       await file.close();
     }
+  }
+
+  /** Everything that is stored; changes of files that wait are the caller's to flush. */
+  async exportMachine(sink: PieceSink): Promise<void> {
+    const { codecs, machine, pool } = this.services;
+    await pool.flush();
+    await drain(codecs.gzip(exportMachine(pool, machine, () => undefined)), sink);
   }
 
   /** The file is there whole or not at all. */

@@ -82,7 +82,8 @@ const platform = (): Dom0Platform => ({
   clock,
   codecs: imageCodecs(codecModule),
   earlierFiles: () => Promise.resolve(earlier),
-  chunkStore: () => Promise.resolve(chunks),
+  chunkStore: ({ machine }) => Promise.resolve(machine === 'webxen' ? chunks : (others.get(machine) ?? addOther(machine))),
+  removeChunkStore: ({ machine }) => Promise.resolve(void others.delete(machine)),
   estimate: () => Promise.resolve({ usage: 1024 * 1024, quota: 64 * 1024 * 1024, persisted: true }),
   random: (bytes) => bytes.fill(1),
   baseImages: () => Promise.resolve([]),
@@ -113,6 +114,15 @@ const until = async (condition: () => boolean, what = 'condition'): Promise<void
 let dom0: Dom0Service;
 let earlier: EarlierFiles | undefined;
 let chunks: MemoryChunkStore;
+/** Stores of other machines, by their names. */
+let others: Map<string, MemoryChunkStore>;
+
+function addOther(machine: string): MemoryChunkStore {
+  const store = new MemoryChunkStore();
+  others.set(machine, store);
+  return store;
+}
+
 const boot = async (): Promise<void> => {
   dom0 = new Dom0Service(platform());
   await dom0.boot({ storage: { machine: 'webxen', kind: 'memory' } }, (step) => progress.push(step));
@@ -125,6 +135,7 @@ beforeEach(async () => {
   messages = [];
   earlier = undefined;
   chunks = new MemoryChunkStore();
+  others = new Map();
   await boot();
   // The simulated hypervisor's guests take no disks.
   await write('/etc/xen/demo', DISKLESS);
@@ -426,5 +437,23 @@ describe('a shell on a terminal', { timeout: 30_000 }, () => {
     await type('exit\r');
     await until(() => reason !== '');
     expect(reason).toBe('the shell was left');
+  });
+});
+
+describe('a machine that moves', () => {
+  it('is exported as it is, imported under another name, and not over one that is there', async () => {
+    await dom0.exec('pvcreate /dev/sda10 && vgcreate vg /dev/sda10 && lvcreate -L 8M -n kept vg && echo here > /root/note');
+    const pieces: Uint8Array[] = [];
+    await dom0.exportMachine({ write: async (bytes) => pieces.push(bytes) > 0 });
+    const archive = new Blob(pieces as Uint8Array<ArrayBuffer>[]);
+    const watch = { progress: () => true };
+    const half = archive.slice(0, archive.size / 2);
+    await expect(dom0.importMachine({ machine: 'other', kind: 'opfs' }, half, watch)).rejects.toThrow('cut off');
+    expect(others.size).toBe(0);
+    expect(await dom0.importMachine({ machine: 'other', kind: 'opfs' }, archive, watch)).toBe('webxen');
+    await expect(dom0.importMachine({ machine: 'other', kind: 'opfs' }, archive, watch)).rejects.toThrow('there is a machine');
+    chunks = others.get('other')!;
+    await boot();
+    expect((await dom0.exec('cat /root/note; lvs; vgs')).stdout).toMatch(/^here\n[^]*kept[^]*vg /);
   });
 });

@@ -9,7 +9,9 @@ import type {
   DomainRow,
   ExecResult,
   ImportedDisk,
+  MachineStorage,
   PieceSink,
+  PieceSource,
   ProfilePart,
   Progress,
   TerminalSink,
@@ -23,6 +25,7 @@ import { SinkWriter } from '../shell/sink-writer.ts';
 import { Terminal } from '../shell/terminal.ts';
 import type { Dom0Platform } from './dom0-system.ts';
 import { Dom0System } from './dom0-system.ts';
+import { receiveMachine } from './receive-machine.ts';
 import { observed } from './transfer-ends.ts';
 
 /** The hypervisor's console among the domains'. */
@@ -98,6 +101,16 @@ export class Dom0Service implements Dom0 {
 
   async exportDisk(name: string, format: DiskFormat, compress: 'gzip' | undefined, sink: PieceSink): Promise<void> {
     await (await this._system()).transfers.export(name, format, compress, sink);
+  }
+
+  async exportMachine(sink: PieceSink): Promise<void> {
+    const { files, transfers } = await this._system();
+    await files.flush();
+    await transfers.exportMachine(sink);
+  }
+
+  async importMachine(storage: MachineStorage, input: Blob | PieceSource, observer: TransferObserver): Promise<string> {
+    return receiveMachine(this._platform, storage, input, observed(observer, this._platform.clock));
   }
 
   async counters(domain: string | number): Promise<VcpuCounters[]> {

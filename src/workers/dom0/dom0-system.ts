@@ -65,6 +65,8 @@ export interface Dom0Platform {
   readonly codecs: ImageCodecs;
   /** Where files and volumes are kept. */
   chunkStore(storage: MachineStorage): Promise<ChunkStore>;
+  /** Removes what `chunkStore` made, once it is closed. */
+  removeChunkStore(storage: MachineStorage): Promise<void>;
   /** Files that an earlier version of the machine left in a store of its own. */
   earlierFiles(storage: MachineStorage): Promise<EarlierFiles | undefined>;
   random(bytes: Uint8Array): void;
@@ -214,6 +216,7 @@ export class Dom0System {
         groups: disks.groups,
         sources: disks.sources,
         codecs: platform.codecs,
+        machine: storage.machine,
       }),
       session: {
         ...common,

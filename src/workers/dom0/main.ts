@@ -8,7 +8,7 @@ import { DisposableEvaluator } from '../python/disposable-evaluator.ts';
 import { DEFAULT_MACHINE, type MachineStorage } from '../protocol.ts';
 import { IndexedDbChunkStore } from '../storage/indexeddb-chunk-store.ts';
 import { OpfsChunkStore } from '../storage/opfs-chunk-store.ts';
-import { openPrivateFiles } from '../storage/opfs-files.ts';
+import { openPrivateFiles, removePrivateFiles } from '../storage/opfs-files.ts';
 import { startShellThread } from '../shell/browser-shell-thread.ts';
 import { ThreadShellProcess } from '../shell/shell-process.ts';
 import { imageCodecs } from '../decoders.ts';
@@ -36,6 +36,12 @@ async function openChunks(storage: MachineStorage): Promise<ChunkStore> {
     case 'indexeddb':
       return IndexedDbChunkStore.open(name);
   }
+}
+
+async function removeChunks(storage: MachineStorage): Promise<void> {
+  const name = named(VOLUMES, storage);
+  if (storage.kind === 'opfs') await removePrivateFiles(name);
+  if (storage.kind === 'indexeddb') await IndexedDbChunkStore.remove(name);
 }
 
 /** The site's root as seen from this script: bundled ones stand in a folder of their own. */
@@ -70,6 +76,7 @@ expose(
     earlierFiles: (storage) =>
       storage.kind === 'memory' ? Promise.resolve(undefined) : earlierFiles(named(EARLIER_FILES, storage)),
     chunkStore: openChunks,
+    removeChunkStore: removeChunks,
     estimate: async () => ({ ...(await navigator.storage.estimate()), persisted: await navigator.storage.persisted() }),
     random,
     baseImages: () => siteBaseImages({ base: new URL('disks/', siteRoot), fetch: (url, init) => fetch(url, init) }),

@@ -66,6 +66,15 @@ describe('IndexedDbChunkStore', () => {
     await (await open()).close();
   });
 
+  it('is gone when it was removed', async () => {
+    const { factory, open } = machine();
+    const store = await open();
+    await store.commit({ records: [['a', new Uint8Array(3)]] });
+    await store.close();
+    await IndexedDbChunkStore.remove('machine', factory);
+    expect(await factory.databases()).toEqual([]);
+  });
+
   it('carries volumes', async () => {
     const { open } = machine();
     const pool = await VolumePool.open(await open());

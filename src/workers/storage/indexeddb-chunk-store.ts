@@ -78,6 +78,11 @@ export class IndexedDbChunkStore implements ChunkStore {
     return store;
   }
 
+  /** Removes the database of that name; what has it open loses it. */
+  static async remove(name: string, factory: IDBFactory = indexedDB): Promise<void> {
+    await settled(factory.deleteDatabase(name));
+  }
+
   async readChunks(numbers: readonly number[]): Promise<(Uint8Array | undefined)[]> {
     const chunks = this.transaction([CHUNKS], 'readonly').objectStore(CHUNKS);
     const values = await Promise.all(numbers.map((number) => settled<unknown>(chunks.get(number))));

@@ -48,3 +48,9 @@ export async function openPrivateFiles(name: string): Promise<StoreFiles> {
     throw error;
   }
 }
+
+/** Removes the directory with its files; nobody has them open. */
+export async function removePrivateFiles(name: string): Promise<void> {
+  const root = await navigator.storage.getDirectory();
+  await root.removeEntry(name, { recursive: true });
+}
