@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { handlerFiles, rows } from '../src/engine/cpu/table/index.ts';
-import { builtinCases, hotCases } from '../src/engine/cpu/table/hot.ts';
+import { builtinCases, fusedPairs, hotCases } from '../src/engine/cpu/table/hot.ts';
 import { decoderTables, type DecoderTables } from './core/decoder-tables.ts';
 
 const cpu = join(import.meta.dirname, '../src/engine/cpu');
@@ -76,6 +76,15 @@ function hotSource(): string {
   return [
     '// Written by scripts/build-core.ts out of table/hot.ts.',
     ...names.map((name, number) => `export const HOT_${name} = ${number};`),
+    '/** The case that does operation `second` behind `first` too, -1 = there is none. */',
+    'export function fusedCase(first: i32, second: i32): i32 {',
+    '  switch ((first << 8) | second) {',
+    ...fusedPairs.map(
+      ({ name, first, second }) => `    case ${(names.indexOf(first) << 8) | names.indexOf(second)}: return HOT_${name};`,
+    ),
+    '    default: return -1;',
+    '  }',
+    '}',
     `export const HOT_HANDLERS = ${HOT_HANDLERS};`,
     '',
   ].join('\n');

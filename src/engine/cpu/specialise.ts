@@ -9,6 +9,7 @@ import {
   OPF_LOCK,
   OPF_MEMORY,
   OP_AUX,
+  OP_BYTES,
   OP_FLAGS,
   OP_HANDLER,
   OP_IMMEDIATE,
@@ -57,9 +58,30 @@ const UNKNOWN: u32 = 100;
 const OTHER: u32 = 101;
 let flagsKind: u32 = UNKNOWN;
 
+/** The operation before, if it is one that may do the next one too; 0 = none. */
+let previous: usize = 0;
+
 /** To be called at the start of each block. */
 export function startSpecialising(): void {
   flagsKind = UNKNOWN;
+  previous = 0;
+}
+
+/**
+ * Has the operation before `op` do that of `op` too, by a case for the two, if there is one. `op` stays as it is: it counts as
+ * executed, and what belongs to a branch (its link, its target) is found in it.
+ */
+function fuseWithPrevious(op: usize): void {
+  const second = <i32>load<u16>(op, OP_HANDLER);
+  if (previous != 0 && previous + OP_BYTES == op && second < hot.HOT_HANDLERS) {
+    const both = hot.fusedCase(<i32>load<u16>(previous, OP_HANDLER), second);
+    if (both >= 0) {
+      store<u16>(previous, <u16>both, OP_HANDLER);
+      previous = 0;
+      return;
+    }
+  }
+  previous = second < hot.HOT_HANDLERS ? op : 0;
 }
 
 const ALU_ADD = 0;
@@ -138,6 +160,7 @@ export function specialise(op: usize): void {
   else if (handler == nop.index) to = hot.HOT_NOP;
   else flagsKind = UNKNOWN;
   if (to >= 0) store<u16>(op, <u16>to, OP_HANDLER);
+  fuseWithPrevious(op);
 }
 
 function movStore(op: usize, size: u32, memory: bool): i32 {

@@ -290,7 +290,7 @@ const branches = Object.entries(conditions).map(([name, holds]) =>
   leaving(name, `if (!(${holds})) { op += OP_BYTES; continue; } status = BRANCH; break;`),
 );
 
-export const hotCases: readonly HotCase[] = [
+const single: readonly HotCase[] = [
   ...moves,
   ...arithmetic,
   ...updates,
@@ -301,3 +301,55 @@ export const hotCases: readonly HotCase[] = [
   ...transfers,
   ...branches,
 ];
+
+/** Two operations that often follow each other, done by one case: the jump of the switch is what costs most. */
+export interface FusedPair {
+  readonly name: string;
+  readonly first: string;
+  readonly second: string;
+}
+
+const PAIRS: Readonly<Record<string, string>> = {
+  POP64: 'POP64 RET',
+  PUSH64: 'PUSH64 MOV_R64_R64',
+  MOV_R64_R64: 'MOV_R64_R64 CALL PUSH64',
+  MOV_R_I: 'CALL',
+  LEA64: 'CALL',
+  ADD64_RI: 'POP64',
+  NOP: 'PUSH64',
+  LOAD64: 'LOAD64 STORE64 MOV_R64_R64',
+  STORE64: 'STORE64 LOAD64',
+  SUB64_RM: 'JNZ',
+  TEST64_RR: 'JZ JNZ',
+  TEST32_RR: 'JZ JNZ JS JNS',
+  TEST8_RR: 'JZ JNZ',
+  TEST8_RI: 'JZ JNZ',
+  TEST8_MI: 'JZ JNZ',
+  TEST32_RI: 'JZ JNZ',
+  CMP64_RR: 'JZ JNZ JB_SUB JAE_SUB',
+  CMP64_RI: 'JZ JNZ',
+  CMP64_MI: 'JZ JNZ',
+  CMP32_RR: 'JZ JNZ',
+  CMP32_RI: 'JZ JNZ JA_SUB JBE_SUB',
+  CMP32_MI: 'JZ JNZ',
+  CMP8_MI: 'JZ JNZ',
+};
+
+export const fusedPairs: readonly FusedPair[] = Object.entries(PAIRS).flatMap(([first, seconds]) =>
+  seconds.split(' ').map((second) => ({ name: `${first}__${second}`, first, second })),
+);
+
+const bodyOf = (name: string): HotCase => {
+  if (name === 'NOP') return straight(name, '');
+  const found = single.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no operation ${name}`);
+  return found;
+};
+
+const fused = fusedPairs.map(({ name, first, second }): HotCase => {
+  const { body, leaves } = bodyOf(second);
+  const text = `{ ${bodyOf(first).body} } op += OP_BYTES; { ${body} }`;
+  return leaves ? leaving(name, text) : straight(name, text);
+});
+
+export const hotCases: readonly HotCase[] = [...single, ...fused];
