@@ -76,9 +76,11 @@ export class RegionBuilder {
   private readonly usedPages: CodePage[] = [];
   private readonly decoded = new Map<number, Instruction | null>();
   private readonly code = new Map<number, Uint8Array>();
-  /** Block that holds the instruction at a position in a context, and its index there. */
-  private readonly owners = new Map<string, { block: Block; index: number }>();
-  private readonly contexts = new Map<string, Context>();
+  /** By the context's number, 0 = none, and by position: the block that holds the instruction, and its index there. */
+  private readonly owners = [new Map<number, { block: Block; index: number }>()];
+  /** By parent likewise, and by return position. */
+  private readonly contexts: Map<number, Context>[] = [];
+  private contextCount = 0;
   private readonly targets: Block[] = [];
   private readonly queue: Block[] = [];
   private count = 0;
@@ -159,20 +161,20 @@ export class RegionBuilder {
     return instruction;
   }
 
-  private keyOf(position: number, context: Context | null): string {
-    return context === null ? String(position) : `${position}/${context.id}`;
+  private ownersIn(context: Context | null): Map<number, { block: Block; index: number }> {
+    return (this.owners[context?.id ?? 0] ??= new Map());
   }
 
   /** The block that starts there; made, or split off the one that runs through it, as needed. */
   private blockAt(position: number, context: Context | null): Block {
-    const key = this.keyOf(position, context);
-    const owner = this.owners.get(key);
+    const owners = this.ownersIn(context);
+    const owner = owners.get(position);
     if (owner !== undefined) {
       if (owner.index === 0) return owner.block;
       return this.split(owner.block, owner.index, position);
     }
     const block: Block = { start: position, context, instructions: [], next: null, taken: null };
-    this.owners.set(key, { block, index: 0 });
+    owners.set(position, { block, index: 0 });
     this.blocks.push(block);
     this.queue.push(block);
     return block;
@@ -189,8 +191,9 @@ export class RegionBuilder {
     block.instructions = block.instructions.slice(0, index);
     block.next = { position, block: tail };
     block.taken = null;
+    const owners = this.ownersIn(block.context);
     tail.instructions.forEach((instruction, n) => {
-      this.owners.set(this.keyOf(instruction.position, block.context), { block: tail, index: n });
+      owners.set(instruction.position, { block: tail, index: n });
     });
     this.blocks.push(tail);
     return tail;
@@ -204,9 +207,10 @@ export class RegionBuilder {
 
   private fill(block: Block): void {
     const { context } = block;
+    const owners = this.ownersIn(context);
     let position = block.start;
     for (;;) {
-      const known = block.instructions.length > 0 ? this.owners.get(this.keyOf(position, context)) : undefined;
+      const known = block.instructions.length > 0 ? owners.get(position) : undefined;
       if (known !== undefined) {
         block.next = { position, block: this.blockAt(position, context) };
         return;
@@ -216,7 +220,7 @@ export class RegionBuilder {
         block.next = { position, block: null };
         return;
       }
-      this.owners.set(this.keyOf(position, context), { block, index: block.instructions.length });
+      owners.set(position, { block, index: block.instructions.length });
       block.instructions.push(instruction);
       this.count++;
       position = nextPosition(instruction);
@@ -273,11 +277,11 @@ export class RegionBuilder {
   }
 
   private contextOf(returnPosition: number, parent: Context | null): Context {
-    const key = `${returnPosition}/${parent?.id ?? 0}`;
-    let context = this.contexts.get(key);
+    const siblings = (this.contexts[parent?.id ?? 0] ??= new Map<number, Context>());
+    let context = siblings.get(returnPosition);
     if (context === undefined) {
-      context = { id: this.contexts.size + 1, returnPosition, parent, depth: (parent?.depth ?? 0) + 1 };
-      this.contexts.set(key, context);
+      context = { id: ++this.contextCount, returnPosition, parent, depth: (parent?.depth ?? 0) + 1 };
+      siblings.set(returnPosition, context);
     }
     return context;
   }
