@@ -45,8 +45,41 @@ export const GROUP_LOCALS = 8;
 const GROUP_BYTES = 64;
 
 /** Handlers whose emitters call nothing that could change a translation or wait. */
-const PLAIN =
-  /^(nop|mov(EG|GE|EI|zx|sx)|lea|alu(EG|GE|EI)|unaryE|test(EG|EI)|bswap|(convert|extend)Accumulator|setcc|cmovcc|multiply(Register|Accumulator)|bitScan|populationCount|push(Rm|Immediate)|popRm|leave|shift(Immediate|ByCl)|bitTestImmediate|jcc|jmpRelative|callRelative|ret)$/;
+const PLAIN = new Set([
+  'nop',
+  'movEG',
+  'movGE',
+  'movEI',
+  'movzx',
+  'movsx',
+  'lea',
+  'aluEG',
+  'aluGE',
+  'aluEI',
+  'unaryE',
+  'testEG',
+  'testEI',
+  'bswap',
+  'convertAccumulator',
+  'extendAccumulator',
+  'setcc',
+  'cmovcc',
+  'multiplyRegister',
+  'multiplyAccumulator',
+  'bitScan',
+  'populationCount',
+  'pushRm',
+  'pushImmediate',
+  'popRm',
+  'leave',
+  'shiftImmediate',
+  'shiftByCl',
+  'bitTestImmediate',
+  'jcc',
+  'jmpRelative',
+  'callRelative',
+  'ret',
+]);
 
 /** The instruction's memory operand as slot and displacement. */
 export function simpleAddress(i: Instruction): Access['address'] {
@@ -137,7 +170,7 @@ export function planAccesses(block: Block, behaviourOf: (i: Instruction) => Beha
   const values = new Values();
   block.instructions.forEach((i, instruction) => {
     const behaviour = behaviourOf(i);
-    const plain = i.treatment === 'native' && !isLocked(i) && !isVectorRow(i.row) && PLAIN.test(i.handler);
+    const plain = i.treatment === 'native' && !isLocked(i) && !isVectorRow(i.row) && PLAIN.has(i.handler);
     if (behaviour === undefined || !plain) {
       open = [];
       values.follow(i, behaviour === undefined ? 0xffff : behaviour.written);

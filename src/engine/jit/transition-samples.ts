@@ -14,7 +14,7 @@ export class TransitionSamples {
   private kept = 0;
 
   constructor(
-    private readonly view: DataView,
+    private readonly words: Uint32Array,
     private readonly cpu: number,
     private readonly threshold: number,
   ) {
@@ -22,19 +22,20 @@ export class TransitionSamples {
   }
 
   private sampled(): number {
-    return this.view.getUint32(this.cpu + VCPU_TRANSITIONS_SAMPLED, true);
+    return this.words[(this.cpu + VCPU_TRANSITIONS_SAMPLED) >>> 2] ?? 0;
   }
 
   /** Counts what was sampled since the last call; calls back for what is frequent now, once. */
   drain(frequent: (tableIndex: number, rip: bigint) => void): void {
     const sampled = this.sampled();
+    if (sampled === this.seen) return;
     let next = (sampled - this.seen) >>> 0 > TRANSITION_ENTRIES ? (sampled - TRANSITION_ENTRIES) >>> 0 : this.seen;
     this.seen = sampled;
     for (; next !== sampled; next = (next + 1) >>> 0) {
       const at = this.cpu + VCPU_TRANSITIONS + (next % TRANSITION_ENTRIES) * TRANSITION_ENTRY_BYTES;
-      const tableIndex = this.view.getUint32(at, true);
+      const [tableIndex = 0, , low = 0, high = 0] = this.words.subarray(at >>> 2, (at >>> 2) + 4);
       // A canonical address is exact as a number.
-      const rip = Number(this.view.getBigInt64(at + 8, true));
+      const rip = (high | 0) * 2 ** 32 + low;
       let from = this.counts.get(rip);
       if (from === undefined) {
         from = new Map();

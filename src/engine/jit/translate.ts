@@ -49,6 +49,7 @@ export class ArenaFull extends Error {}
 
 export class RegionTranslator {
   private readonly e = new Emitter();
+  private readonly probe = new Emitter();
   private flow: Flow = { blocks: [], of: new Map(), targets: [] };
   private flags: ReadonlyMap<Block, BlockFlags> = new Map();
   private facts: ReadonlyMap<Block, Facts> = new Map();
@@ -84,7 +85,7 @@ export class RegionTranslator {
     e.retired = 0;
     e.manyPages = region.pages.length > 1;
     this.behaviours.clear();
-    this.facts = findRegisters(e, region, this.flow, this.behaviours);
+    this.facts = findRegisters(e, this.probe, region, this.flow, this.behaviours);
     // What loops would be stores in each round; elsewhere it keeps ways out small, of which there are more than instructions.
     e.writesThrough = e.vectors.written === 0 && !this.flow.blocks.some(({ loopHeader }) => loopHeader);
     this.prologue(region);
@@ -564,9 +565,17 @@ export class RegionTranslator {
 }
 
 /** Which registers the region writes and which it uses, what its instructions do, and the facts about vector registers at each block. */
-function findRegisters(e: Emitter, region: Region, flow: Flow, behaviours: Map<Instruction, Behaviour>): ReadonlyMap<Block, Facts> {
+function findRegisters(
+  e: Emitter,
+  probe: Emitter,
+  region: Region,
+  flow: Flow,
+  behaviours: Map<Instruction, Behaviour>,
+): ReadonlyMap<Block, Facts> {
   let all = false;
-  const probe = new Emitter();
+  probe.used = 0;
+  probe.written = 0;
+  probe.vectors.restart();
   probe.state = IN_MEMORY;
   for (const block of region.blocks) {
     for (const i of block.instructions) {

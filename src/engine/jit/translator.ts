@@ -128,7 +128,7 @@ export class Translator {
       if (at !== 0) this.bytes.set(record, at);
       return at;
     });
-    this.transitions = new TransitionSamples(this.view, cpu, options.growthThreshold);
+    this.transitions = new TransitionSamples(new Uint32Array(memory.buffer), cpu, options.growthThreshold);
     this.generation = this.currentGeneration();
   }
 

@@ -2,6 +2,7 @@
 import { OPF_ADDRESS32, OPF_LOCK, OPF_MEMORY, OPF_REP, OPF_REPNE, VCPU_ZERO } from '../cpu/layout.ts';
 import { vectorEmitters } from './emit-sse.ts';
 import { isVectorRow, needsAllRegisters } from './handlers.ts';
+import type { Row } from '../cpu/table/row.ts';
 import type { Fields, Treatment } from './instruction.ts';
 
 const memory = (i: Fields): boolean => (i.flags & OPF_MEMORY) !== 0;
@@ -67,9 +68,21 @@ const native: Readonly<Record<string, (i: Fields) => boolean>> = {
   ret: () => true,
 };
 
+/** What an instruction of the row is if no emitter takes it. */
+function otherwise(row: Row): Treatment {
+  if (row.ends === true) return 'stop';
+  return isVectorRow(row) && !needsAllRegisters(row) ? 'vector' : 'handler';
+}
+
+/** By row: the emitter's condition, if there is an emitter, and the treatment else. */
+const known = new Map<Row, readonly [condition: ((i: Fields) => boolean) | undefined, otherwise: Treatment]>();
+
 export function treatmentOf(i: Fields): Treatment {
-  if (native[i.handler]?.(i) === true || vectorEmitters[i.handler] !== undefined) return 'native';
-  if (i.row.ends === true) return 'stop';
-  if (isVectorRow(i.row) && !needsAllRegisters(i.row)) return 'vector';
-  return 'handler';
+  let row = known.get(i.row);
+  if (row === undefined) {
+    row = [vectorEmitters[i.handler] === undefined ? native[i.handler] : (): boolean => true, otherwise(i.row)];
+    known.set(i.row, row);
+  }
+  const [condition, rest] = row;
+  return condition?.(i) === true ? 'native' : rest;
 }

@@ -148,7 +148,7 @@ export const extended = { truncateF64ToI32: 2, truncateF64ToI64: 6, memoryCopy: 
 export type Label = number;
 
 export class ByteWriter {
-  bytes = new Uint8Array(4096);
+  bytes = new Uint8Array(256);
   length = 0;
 
   protected reserve(count: number): void {
