@@ -41,8 +41,11 @@ const DOM0_MEBIBYTES = 256;
 const RANDOM_BYTES_MAX = 65536;
 /** How often a word is looked at where Atomics.waitAsync is missing. */
 const POLL_MS = 4;
-/** After that long a domain's threads have ended, and nothing refers to its memory any more. */
-const RELEASE_MS = 1000;
+/**
+ * After that long a domain's threads have ended, and nothing refers to its memory any more; on a busy machine later. A collection
+ * that one call has begun is brought to its end by the next.
+ */
+const RELEASE_MS = [1000, 3000, 10_000, 30_000];
 
 export interface MachineSettings {
   readonly log: HypervisorLog;
@@ -89,13 +92,14 @@ const waiter: AsyncWaiter = {
  * counts with its size, though pages that nobody touches cost nothing: making one, and dropping it, has the collector look now.
  */
 function collectSoon(bytes: number): void {
-  setTimeout(() => {
+  const press = (): void => {
     try {
       void new ArrayBuffer(bytes);
     } catch {
       // There is no room for it: then the collector has looked already.
     }
-  }, RELEASE_MS);
+  };
+  for (const delay of RELEASE_MS) setTimeout(press, delay);
 }
 
 function fillRandom(bytes: Uint8Array): void {
