@@ -171,3 +171,24 @@ test('a machine moves as one file, and what is cut off leaves nothing', async ({
     await machine.run('head -c 4194304 /dev/vg/copy | md5sum; head -c 4194304 /dev/vg/root | md5sum; md5sum /root/fs.img'),
   ).toBe(`${md5(raw)}  -\n${md5(raw)}  -\n${md5(raw)}  /root/fs.img\n`);
 });
+
+test('a guest keeps its files in a qcow2 image', async ({ machine }) => {
+  await machine.run('qemu-img create -q -f qcow2 /root/disk.qcow2 64M');
+  await machine.configure('guest', { disk: ['tap:qcow2:/root/disk.qcow2,xvda,w'] as unknown as string });
+  await machine.run('xm create guest');
+  await machine.login('guest');
+  const { exitCode, output } = await machine.guest(
+    'guest',
+    '(set -e; mkdir -p /disk; mke2fs -q /dev/xvda; mount -t ext2 /dev/xvda /disk; head -c 3000000 /dev/urandom > /disk/bytes; ' +
+      'md5sum < /disk/bytes; umount /disk)',
+  );
+  expect(exitCode, output).toBe(0);
+  expect(await machine.refused('xm block-attach guest tap:qcow2:/root/disk.qcow2 xvdb r')).toContain(
+    '(tap) could not be connected',
+  );
+  await machine.run('xm destroy guest');
+  // Through another reader: the image as it is in the file.
+  await machine.run('qemu-img convert /root/disk.qcow2 /dev/images/disk && mount -r /dev/images/disk /mnt');
+  expect(await machine.run('md5sum < /mnt/bytes')).toBe(`${/[0-9a-f]{32}/.exec(output)![0]}  -\n`);
+  expect(await machine.run('umount /mnt && e2fsck -fn /dev/images/disk')).toContain('Pass 5');
+});

@@ -31,7 +31,7 @@ beforeEach(async () => {
   ({ files, pool } = await memoryFiles());
   for (const path of ['/root', '/dev']) await files.makeDirectory(path);
   groups = VolumeGroups.open(pool);
-  sources = new BlockSources(pool, files, new LoopDevices(files));
+  sources = new BlockSources(pool, files, new LoopDevices(files), codecs);
   files.devices.add(() => sources.entries());
   const devices = await DeviceDirectory.make(files.devices, () => 0);
   await files.mount(devices.fileSystem, '/dev', { source: 'udev', refresh: () => devices.refresh() });

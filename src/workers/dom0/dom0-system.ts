@@ -154,6 +154,7 @@ export class Dom0System {
       files,
       loopDevices: await loopDevicesWanted(files),
       clock,
+      decoders: platform.codecs,
       store: xenstored.connect(),
       guest: (domid) => machine.guest(domid as Domid),
       schedule: (task) => platform.schedule(task),

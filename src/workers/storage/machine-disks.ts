@@ -4,6 +4,7 @@
  */
 import { BlockBackend } from '../../engine/devices/block/block-backend.ts';
 import type { BlockGuest } from '../../engine/devices/block/block-connection.ts';
+import type { ClusterDecoders } from '../../engine/images/qcow2/reader.ts';
 import type { FileSystem } from '../../engine/storage/file-system.ts';
 import type { VolumePool } from '../../engine/storage/volume-pool.ts';
 import { BlockSources } from '../../engine/toolstack/devices/block-sources.ts';
@@ -24,6 +25,7 @@ export interface MachineDisksOptions {
   readonly files: FileSystem;
   /** How many loop devices there are; the usual number when absent. */
   readonly loopDevices?: number | undefined;
+  readonly decoders: ClusterDecoders;
   readonly store: StoreClient;
   readonly clock: Clock;
   /** undefined when the domain is gone. */
@@ -47,7 +49,7 @@ export class MachineDisks {
     restoreWhenFull(pool);
     this.hardDisks = options.hardDisks;
     this.groups = VolumeGroups.open(pool, log);
-    this.sources = new BlockSources(pool, files, new LoopDevices(files, options.loopDevices));
+    this.sources = new BlockSources(pool, files, new LoopDevices(files, options.loopDevices), options.decoders);
     this.sources.addDisks(this.hardDisks);
     this.backend = new BlockBackend({
       store,

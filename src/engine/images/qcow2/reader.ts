@@ -21,6 +21,20 @@ export type Cluster =
   | { readonly kind: 'data'; readonly offset: number; readonly copied: boolean }
   | { readonly kind: 'compressed'; readonly offset: number; readonly bytes: number };
 
+/** What the file is written with. */
+export interface FileWriter {
+  write(offset: number, bytes: Uint8Array): Promise<void>;
+}
+
+/** An entry of a table: a place in the file, with flags in the upper half. */
+export function tableEntry(offset: number, flags = 0): Uint8Array {
+  const bytes = new Uint8Array(ENTRY_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, (Math.floor(offset / 2 ** 32) | flags) >>> 0);
+  view.setUint32(4, offset % 2 ** 32);
+  return bytes;
+}
+
 const TABLE_CACHE_BYTES = 4 * 1024 * 1024;
 const SECTOR_BYTES = 512;
 /** One byte for each is kept during a check. */
@@ -112,8 +126,11 @@ export class Qcow2Reader implements SparseDisk {
     return table === undefined ? absent : this.entry(table, index % perTable);
   }
 
-  /** Walks all tables. ImageError when anything lies outside the file or is used twice. */
-  async check(onProgress: (done: number, total: number) => Promise<void> | void = () => undefined): Promise<Qcow2Check> {
+  /**
+   * Walks all tables. ImageError when anything lies outside the file or is used twice.
+   * @param use told of each cluster of the file, as often as it is used; refcount blocks are not looked at
+   */
+  async check(use: (cluster: number) => void = () => undefined): Promise<Qcow2Check> {
     const { clusterBytes, l1Entries, l1Offset, refcountTableClusters, refcountTableOffset } = this.header;
     const hostClusters = Math.ceil(this.source.sizeBytes / clusterBytes);
     if (hostClusters > HOST_CLUSTERS_MAX) throw new ImageError('the qcow2 image has more than 2^27 clusters');
@@ -126,6 +143,7 @@ export class Qcow2Reader implements SparseDisk {
         if (before !== 0 && (before !== COMPRESSED_OWNER || owner !== COMPRESSED_OWNER))
           throw damaged(`the cluster at byte ${index * clusterBytes} is used twice`);
         owners[index] = owner;
+        use(index);
       }
       end = Math.max(end, offset + bytes);
     };
@@ -151,9 +169,36 @@ export class Qcow2Reader implements SparseDisk {
           compressedClusters += 1;
         } else if (cluster.kind === 'zero' && cluster.offset !== 0) claim(cluster.offset, clusterBytes, DATA_OWNER);
       }
-      await onProgress(number + 1, tables);
     }
     return { dataClusters, compressedClusters, endBytes: end };
+  }
+
+  /** Whether the cluster of the disk has an L2 table that can name it. */
+  async hasTable(index: number): Promise<boolean> {
+    return (await this.table(Math.floor(index / (this.header.clusterBytes / ENTRY_BYTES)))) !== undefined;
+  }
+
+  /** Writes an L2 table without entries at a place in the file, and then the L1 entry of a cluster of the disk that names it. */
+  async addTable(index: number, offset: number, file: FileWriter): Promise<void> {
+    const { clusterBytes, l1Offset } = this.header;
+    const at = Math.floor(index / (clusterBytes / ENTRY_BYTES)) * ENTRY_BYTES;
+    // A table that stood there once may still be in the cache.
+    this.tables.delete(offset);
+    await file.write(offset, new Uint8Array(clusterBytes));
+    const entry = tableEntry(offset, COPIED);
+    await file.write(l1Offset + at, entry);
+    new Uint8Array(this.l1.buffer).set(entry, at);
+  }
+
+  /** Writes the L2 entry of a cluster of the disk, which has a table. */
+  async setEntry(index: number, entry: Uint8Array, file: FileWriter): Promise<void> {
+    const perTable = this.header.clusterBytes / ENTRY_BYTES;
+    const number = Math.floor(index / perTable);
+    const table = await this.table(number);
+    if (table === undefined) throw new Error(`cluster ${index} of the qcow2 image has no table`);
+    const at = (index % perTable) * ENTRY_BYTES;
+    await file.write(this.tableOffset(number) + at, entry);
+    new Uint8Array(table.buffer).set(entry, at);
   }
 
   /** 0 = there is none. */
@@ -204,7 +249,8 @@ export class Qcow2Reader implements SparseDisk {
     return { kind: 'data', offset, copied: (high & COPIED) !== 0 };
   }
 
-  private async unpack({ bytes, offset }: Extract<Cluster, { readonly kind: 'compressed' }>): Promise<Uint8Array> {
+  /** What a compressed cluster holds. ImageError. */
+  async unpack({ bytes, offset }: Extract<Cluster, { readonly kind: 'compressed' }>): Promise<Uint8Array> {
     if (this.unpacked?.offset === offset) return this.unpacked.bytes;
     const packed = new Uint8Array(bytes);
     await this.source.read(offset, packed);

@@ -15,6 +15,8 @@ export interface BuiltImage {
   /** How a compressed cluster is made; raw deflate when absent. */
   readonly pack?: (bytes: Uint8Array) => Uint8Array;
   readonly compressionType?: number;
+  /** With refcount blocks that count all of it; without, the table is empty. */
+  readonly counted?: boolean;
 }
 
 export interface Built {
@@ -40,17 +42,20 @@ export function buildQcow2(image: BuiltImage): Built {
   };
   const header = new Uint8Array(clusterBytes);
   add(header);
-  const refcountTable = add(new Uint8Array(clusterBytes));
+  const table = new Uint8Array(clusterBytes);
+  const refcountTable = add(table);
   const l1 = new Uint8Array(Math.max(1, l1Entries) * 8);
   const l1Offset = add(l1);
   const tables = new Map<number, number>();
   const contents = new Map<number, Uint8Array>();
+  /** Compressed clusters in each cluster of the file. */
+  const shared = new Map<number, number>();
   for (const index of [...clusters.keys()].sort((a, b) => a - b)) {
     const number = Math.floor(index / perTable);
     if (tables.has(number)) continue;
-    const table = new Uint8Array(clusterBytes);
-    contents.set(number, table);
-    tables.set(number, add(table));
+    const l2 = new Uint8Array(clusterBytes);
+    contents.set(number, l2);
+    tables.set(number, add(l2));
     new DataView(l1.buffer).setBigUint64(number * 8, (1n << 63n) | BigInt(tables.get(number)!));
   }
   for (const [index, cluster] of clusters) {
@@ -63,11 +68,27 @@ export function buildQcow2(image: BuiltImage): Built {
       const packed = pack(cluster.bytes);
       const at = add(packed, 1);
       const sectors = Math.floor((at + packed.length - 1) / 512) - Math.floor(at / 512);
+      for (let host = Math.floor(at / clusterBytes); host <= Math.floor((at + packed.length - 1) / clusterBytes); host += 1)
+        shared.set(host, (shared.get(host) ?? 0) + 1);
       entry = (1n << 62n) | (BigInt(sectors) << BigInt(62 - (clusterBits - 8))) | BigInt(at);
     }
     view.setBigUint64((index % perTable) * 8, entry);
   }
   add(new Uint8Array(0));
+  if (image.counted === true) {
+    const perBlock = clusterBytes / 2;
+    const others = end / clusterBytes;
+    const blocks = Math.ceil((others + Math.ceil(others / (perBlock - 1))) / perBlock);
+    for (let number = 0; number < blocks; number += 1) {
+      const block = new Uint8Array(clusterBytes);
+      const counts = new DataView(block.buffer);
+      for (let slot = 0; slot < perBlock; slot += 1) {
+        const cluster = number * perBlock + slot;
+        if (cluster < others + blocks) counts.setUint16(slot * 2, shared.get(cluster) ?? 1);
+      }
+      new DataView(table.buffer).setBigUint64(number * 8, BigInt(add(block)));
+    }
+  }
   const view = new DataView(header.buffer);
   view.setUint32(0, 0x514649fb);
   view.setUint32(4, version);

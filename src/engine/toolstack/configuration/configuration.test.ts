@@ -136,7 +136,7 @@ describe('refusals', () => {
     [{ pci: ['01:00.0'] }, [], 'pci= is not supported by this machine; remove it from the configuration.'],
     [{ disk: ['phy:sda1,sdz9999,w'] }, [], 'Unable to find number for device (sdz9999)'],
     [{ disk: ['nbd:1.2.3.4,sda1,w'] }, [], 'Invalid disk source: nbd:1.2.3.4'],
-    [{ disk: ['tap:qcow:/x,sda1,w'] }, [], 'aio and sync are supported'],
+    [{ disk: ['tap:vmdk:/x,sda1,w'] }, [], 'aio, sync, qcow and qcow2 are supported'],
     [{ disk: ['phy:a,sda1,w,3'] }, [], 'Domain 3 is no driver domain'],
     [{ disk: ['phy:a,sda1,w', 'phy:b,/dev/sda1,r'] }, [], 'There are two disks sda1 (device 2049).'],
     [{ vif: [''] }, [], 'vif= is not supported yet: this machine has no network back end. Remove vif= (and nics=).'],

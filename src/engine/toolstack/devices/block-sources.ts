@@ -1,11 +1,15 @@
 /**
- * Where the contents of virtual disks come from: `phy:` names a volume, `file:` and `tap:aio:` a file of domain 0. Keeps count
+ * Where the contents of virtual disks come from: `phy:` names a volume, `file:` and `tap:aio:` a file of domain 0, `tap:qcow2:` a file
+ * or volume that is a qcow2 image (`tap:qcow:` is the same: version 1 of the format is not read). Keeps count
  * of who uses what, for the rules of sharing: a disk may be written by one or read by many, unless "w!" says otherwise, and what
  * domain 0 has mounted is no guest's.
  */
 import type { BlockDescription, OpenedDisk } from '../../devices/block/block-device.ts';
+import { ImageError } from '../../images/image-error.ts';
+import { Qcow2Disk, qcow2FileOf } from '../../images/qcow2/disk.ts';
+import type { ClusterDecoders } from '../../images/qcow2/reader.ts';
 import { FileSystemError } from '../../storage/file-system-error.ts';
-import type { FileSystem } from '../../storage/file-system.ts';
+import type { FileSystem, OpenFile } from '../../storage/file-system.ts';
 import { resolvePath } from '../../storage/path.ts';
 import type { Volume } from '../../storage/volume.ts';
 import type { BlockDeviceEntry } from '../../storage/block-devices.ts';
@@ -32,6 +36,7 @@ export class BlockSources {
     private readonly pool: VolumePool,
     private readonly files: FileSystem,
     readonly loops: LoopDevices,
+    private readonly decoders: ClusterDecoders,
   ) {}
 
   private disks: HardDisks | undefined;
@@ -65,6 +70,8 @@ export class BlockSources {
     if (type === 'file') return this.openFile(params, description.mode);
     const [, path] = /^(?:aio|sync):(.*)$/.exec(params) ?? [];
     if (type === 'tap' && path !== undefined) return this.openFile(path, description.mode);
+    const [, image] = /^qcow2?:(.*)$/.exec(params) ?? [];
+    if (type === 'tap' && image !== undefined) return this.openImage(image, description.mode);
     throw new XendError(`Disks of type ${type} are not supported.`);
   }
 
@@ -154,6 +161,41 @@ export class BlockSources {
     await image.read(0, new Uint8Array(image.sectorBytes)).catch((error: unknown) => {
       throw new XendError(`${path} cannot be read: ${messageOf(error)}`);
     });
+  }
+
+  /** The disk that a qcow2 image is of. Its tables are in one place only, so a writer is alone whatever the mode says. */
+  private async openImage(given: string, mode: string): Promise<OpenedDisk> {
+    const path = resolvePath('/', given.replace(/^\/\//, '/'));
+    if (!(await this.files.exists(path))) throw new XendError(`${path} does not exist.`);
+    const { kind, mode: permissions } = await this.files.stat(path);
+    if (kind !== 'file' && kind !== 'block-device') throw new XendError(`${path} is neither a file nor a block device.`);
+    const readOnly = mode === 'r';
+    if (!readOnly && kind === 'file' && (permissions & OWNER_MAY_WRITE) === 0)
+      throw new XendError(`File ${path} is read-only, and so I will not\nmount it read-write in a guest domain.`);
+    const release = this.use(await this.files.realPath(path), readOnly ? 'r' : 'w', `Image ${path} is mounted`);
+    let file: OpenFile | undefined;
+    try {
+      file = await this.files.open(path);
+      const opened = file;
+      const image = await Qcow2Disk.open(await qcow2FileOf(opened), this.decoders, readOnly);
+      return {
+        image,
+        nodes: {},
+        close: async () => {
+          try {
+            await image.flush();
+          } finally {
+            release();
+            await opened.close();
+          }
+        },
+      };
+    } catch (error) {
+      release();
+      await file?.close();
+      if (error instanceof ImageError) throw new XendError(`${path}: ${error.message}`);
+      throw error instanceof FileSystemError ? new XendError(`${path}: ${error.sentence}`) : error;
+    }
   }
 
   /** Notes a guest's use, or refuses it by the rules of sharing; the function returned ends it. */

@@ -18,7 +18,7 @@ export interface BlockSpecification {
 }
 
 const TYPES = ['phy', 'file', 'tap'];
-const TAP_DRIVERS = ['aio:', 'sync:'];
+const TAP_DRIVERS = ['aio:', 'sync:', 'qcow:', 'qcow2:'];
 
 /** From (vbd (uname ...) (dev ...) (mode ...)) or (tap ...). Throws XendError. */
 export function blockSpecification(body: Sxp): BlockSpecification {
@@ -35,10 +35,10 @@ export function blockSpecification(body: Sxp): BlockSpecification {
   const type = uname.slice(0, Math.max(colon, 0));
   const params = uname.slice(colon + 1);
   if (!TYPES.includes(type) || params === '') {
-    throw new XendError(`Invalid disk source: ${uname}: phy:DEVICE, file:PATH and tap:aio:PATH are supported`);
+    throw new XendError(`Invalid disk source: ${uname}: phy:DEVICE, file:PATH, tap:aio:PATH and tap:qcow2:PATH are supported`);
   }
   if (type === 'tap' && !TAP_DRIVERS.some((driver) => params.startsWith(driver))) {
-    throw new XendError(`Invalid disk source: ${uname}: of blktap's drivers, aio and sync are supported`);
+    throw new XendError(`Invalid disk source: ${uname}: of blktap's drivers, aio, sync, qcow and qcow2 are supported`);
   }
   return {
     deviceClass: type === 'tap' ? 'tap' : 'vbd',

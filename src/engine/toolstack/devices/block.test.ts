@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { planQcow2, writeQcow2 } from '../../images/qcow2/writer.ts';
+import { joined } from '../../images/testing/decoders.ts';
 import { CancellationSource } from '../services.ts';
 import { ToolstackFixture } from '../testing/toolstack-fixture.ts';
 import { blockSpecification } from './block-specification.ts';
@@ -116,6 +118,30 @@ describe('disks of a domain', () => {
     expect((await stack.xm('block-list vm')).out).toBe('');
     expect((await stack.xm('block-detach vm sda1')).error).toContain('is not connected');
     expect((await stack.xm('block-attach vm phy:vg/root xvda w')).status).toBe(0);
+  });
+
+  it('can be qcow2 images, in files and on volumes, each for one writer', async () => {
+    const nothing = { sizeBytes: 2 ** 20, nextData: async () => 2 ** 20, read: async () => undefined };
+    const image = new Uint8Array(await joined(writeQcow2(nothing, await planQcow2(nothing, () => undefined))));
+    await stack.files.writeFile('/root/disk.qcow2', image);
+    await stack.pool.volume('vg/root')!.write(0, image);
+    stack.configuration('vm', 'disk = ["tap:qcow2:/root/disk.qcow2,xvda,w", "tap:qcow:/root/disk.qcow2,xvdb,w!"]');
+    expect((await stack.xm('create vm')).error).toBe(
+      'Error: Device 51728 (tap) could not be connected.\nImage /root/disk.qcow2 is mounted in a guest domain,\nand so cannot be mounted now.\n',
+    );
+    stack.configuration('vm', 'disk = ["tap:qcow:/root/disk.qcow2,xvda,w"]');
+    expect(await stack.xm('create vm')).toMatchObject({ error: '', status: 0 });
+    expect(stack.tree('/local/domain/0/backend/tap')).toContain('51712/sectors = "2048"');
+    for (const [source, reason] of [
+      ['tap:qcow2:/root/image', 'this is not a qcow2 image'],
+      ['tap:qcow2:/root/nofile', '/root/nofile does not exist.'],
+      ['tap:qcow2:/root', '/root is neither a file nor a block device.'],
+      ['tap:qcow2:/root/disk.qcow2', 'is mounted read-write in a guest domain'],
+    ] as const)
+      expect((await stack.xm(`block-attach vm ${source} xvdc r`)).error, source).toContain(reason);
+    await stack.xm('destroy vm');
+    stack.configuration('reader', 'disk = ["tap:qcow2:/root/disk.qcow2,xvda,r"]', 'memory = 32');
+    expect(await stack.xm('create reader')).toMatchObject({ error: '', status: 0 });
   });
 
   it('in files that cannot be fetched are refused before the guest runs, and given later', async () => {

@@ -1,4 +1,5 @@
 /** A whole toolstack around the simulated hypervisor, with the real xenstored and file system, for tests. */
+import { decoders } from '../../images/testing/decoders.ts';
 import { BlockBackend } from '../../devices/block/block-backend.ts';
 import type { FileSystem } from '../../storage/file-system.ts';
 import { memoryFiles } from '../../storage/testing/memory-files.ts';
@@ -96,7 +97,7 @@ export class ToolstackFixture {
     this.files = files;
     this.hypervisor = new SimulatedHypervisor(memoryMiB);
     this.store = this._server.connect();
-    this.sources = new BlockSources(pool, files, new LoopDevices(files));
+    this.sources = new BlockSources(pool, files, new LoopDevices(files), decoders);
     this.blockBackend = new BlockBackend({
       store: this._server.connect(),
       guest: () => undefined,

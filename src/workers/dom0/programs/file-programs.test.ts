@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { decoders } from '../../../engine/images/testing/decoders.ts';
 import { DeviceDirectory } from '../../../engine/storage/device-directory.ts';
 import type { FileSystem } from '../../../engine/storage/file-system.ts';
 import { memoryFiles } from '../../../engine/storage/testing/memory-files.ts';
@@ -27,7 +28,7 @@ let programs: Command[];
 beforeEach(async () => {
   ({ files, pool } = await memoryFiles({ now: () => NOW }));
   for (const path of ['/root', '/mnt', '/dev', '/etc']) await files.makeDirectory(path);
-  sources = new BlockSources(pool, files, new LoopDevices(files));
+  sources = new BlockSources(pool, files, new LoopDevices(files), decoders);
   files.devices.add(() => sources.entries());
   files.devices.add(() => sources.loops.entries());
   const random = (bytes: Uint8Array): void => void bytes.fill(0x5a);
