@@ -447,7 +447,7 @@ describe('a machine that moves', () => {
     await dom0.exportMachine({ write: async (bytes) => pieces.push(bytes) > 0 });
     const archive = new Blob(pieces as Uint8Array<ArrayBuffer>[]);
     const watch = { progress: () => true };
-    const half = archive.slice(0, archive.size / 2);
+    const half = archive.slice(0, Math.floor(archive.size / 2));
     await expect(dom0.importMachine({ machine: 'other', kind: 'opfs' }, half, watch)).rejects.toThrow('cut off');
     expect(others.size).toBe(0);
     expect(await dom0.importMachine({ machine: 'other', kind: 'opfs' }, archive, watch)).toBe('webxen');
