@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { noise, randomNumbers } from '../../codec/testing/patterns.ts';
+import type { BaseImage } from '../../storage/base-image.ts';
 import { CHUNK_BYTES } from '../../storage/chunk-store.ts';
+import { crc32 } from '../../storage/crc32.ts';
 import { MemoryChunkStore } from '../../storage/memory-chunk-store.ts';
 import { memoryFiles } from '../../storage/testing/memory-files.ts';
 import type { FileSystem } from '../../storage/file-system.ts';
@@ -80,6 +82,38 @@ describe('a machine as an archive', () => {
     await pool.commit({ records: [['test:tick', new Uint8Array(1)]] });
     expect(await chunks.chunkNumbers()).toHaveLength(pool.use().chunks);
     expect((await VolumePool.open(chunks)).names()).toEqual([]);
+  });
+
+  it('brings along what the site delivers, fetched or not', async () => {
+    const contents = [0, 1, 2].map((n) => noise(CHUNK_BYTES, n + 1));
+    const image: BaseImage = {
+      name: 'system',
+      identity: 'one',
+      sizeBytes: 4 * CHUNK_BYTES,
+      index: async () => ({
+        sizeBytes: 4 * CHUNK_BYTES,
+        chunks: contents.map((bytes, index) => ({ index, sum: crc32(bytes), offset: 0, length: 1, sha256: new Uint8Array(32) })),
+      }),
+      read: async (ordinals) => ordinals.map((n) => contents[n]!.slice()),
+    };
+    const site = await VolumePool.open(new MemoryChunkStore(), { baseImages: [image] });
+    const volume = await site.createFromBase('vg/root', image);
+    await volume.write(512, new Uint8Array(512).fill(7));
+    await volume.read(0, new Uint8Array(512));
+    await site.flush();
+    const store = new MemoryChunkStore();
+    await into(store, await joined(exportMachine(site, 'lab', () => undefined)));
+    // Where there is no such image.
+    const again = (await VolumePool.open(store)).volume('vg/root')!;
+    const [before, after] = [new Uint8Array(4 * CHUNK_BYTES), new Uint8Array(4 * CHUNK_BYTES)];
+    await volume.read(0, before);
+    await again.read(0, after);
+    expect(Buffer.from(after).equals(before)).toBe(true);
+    expect(
+      Buffer.from(after)
+        .subarray(2 * CHUNK_BYTES, 3 * CHUNK_BYTES)
+        .equals(contents[2]!),
+    ).toBe(true);
   });
 
   it('can be read by tar', async () => {
