@@ -297,7 +297,7 @@ export const VCPU_TRANSITIONS = 0x4a000;
 export const TRANSITION_ENTRIES = 64;
 export const TRANSITION_ENTRY_BYTES = 16;
 /** One of so many entries of regions is sampled. */
-export const TRANSITION_PERIOD = 1024;
+export const TRANSITION_PERIOD = 256;
 /** Records of regions, and the operations that regions hand to handlers (cpu/regions.ts). */
 export const VCPU_REGION_ARENA = 0x4a400;
 export const VCPU_REGION_ARENA_END = 0x100000;

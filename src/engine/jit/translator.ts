@@ -33,7 +33,7 @@ export const DEFAULT_OPTIONS: TranslatorOptions = {
   threshold: 16,
   everything: false,
   maximumRegions: 4000,
-  growthThreshold: 125,
+  growthThreshold: 500,
 };
 
 /** Translates everything at once: for tests. */
@@ -42,7 +42,7 @@ export const EAGER_OPTIONS: TranslatorOptions = {
   threshold: 1,
   everything: true,
   maximumRegions: 4000,
-  growthThreshold: 125,
+  growthThreshold: 500,
 };
 
 const pageStart = (host: number): number => (host & ~PAGE_MASK) >>> 0;
