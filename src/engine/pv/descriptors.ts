@@ -7,6 +7,13 @@
 import { FRAME_TYPE, VCPU_GDT_BASE, VCPU_GDT_LIMIT, VCPU_LDT_BASE, VCPU_LDT_LIMIT } from '../cpu/layout';
 import { frameHost, frameRecord } from '../cpu/frames';
 import { copyFromGuest, storeMarked } from '../cpu/memory';
+import {
+  DESCRIPTOR_CODE,
+  DESCRIPTOR_CODE_OR_DATA,
+  DESCRIPTOR_LONG,
+  DESCRIPTOR_PRESENT,
+  DESCRIPTOR_WRITABLE,
+} from '../cpu/segment-descriptor';
 import { EFAULT, EINVAL } from '../abi/errno';
 import { FIRST_RESERVED_GDT_ENTRY } from '../abi/guest-context';
 import {
@@ -64,13 +71,6 @@ export function descriptorOf(cpu: usize, selector: u32): usize {
   const host = frameHost(mfn);
   return host ? host + (((<usize>index) & 511) << 3) : 0;
 }
-
-const DESCRIPTOR_PRESENT: u64 = 0x0000800000000000;
-const DESCRIPTOR_CODE_OR_DATA: u64 = 0x0000100000000000;
-const DESCRIPTOR_CODE: u64 = 0x0000080000000000;
-const DESCRIPTOR_WRITABLE: u64 = 0x0000020000000000;
-/** L: the code is 64-bit code. */
-const DESCRIPTOR_LONG: u64 = 0x0020000000000000;
 
 /**
  * Whether code can run with `selector` in CS at privilege level 3. Compatibility mode is not there: a segment of 32-bit code is

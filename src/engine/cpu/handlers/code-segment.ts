@@ -2,14 +2,15 @@
 import { NEXT, VCPU_SELECTORS, VECTOR_GP, VECTOR_NP } from '../layout';
 import { generalProtection, raise } from '../fault';
 import { descriptorPointer } from '../host';
-
-/** S and the type bit of code. */
-const CODE: u64 = 0x0000180000000000;
-const CONFORMING: u64 = 0x0000040000000000;
-const PRESENT: u64 = 0x0000800000000000;
-const DPL3: u64 = 0x0000600000000000;
-const L: u64 = 0x0020000000000000;
-const D: u64 = 0x0040000000000000;
+import {
+  DESCRIPTOR_CODE,
+  DESCRIPTOR_CODE_OR_DATA,
+  DESCRIPTOR_CONFORMING,
+  DESCRIPTOR_D,
+  DESCRIPTOR_DPL3,
+  DESCRIPTOR_LONG,
+  DESCRIPTOR_PRESENT,
+} from '../segment-descriptor';
 
 /**
  * Checks `selector` as the target of a transfer that stays at privilege level 3: NEXT, or the status of the fault recorded.
@@ -23,8 +24,10 @@ export function checkCodeSegment(cpu: usize, selector: u32): i32 {
   const pointer = descriptorPointer(cpu, selector);
   if (!pointer) return raise(cpu, VECTOR_GP, error);
   const descriptor = load<u64>(pointer);
-  if ((descriptor & CODE) != CODE) return raise(cpu, VECTOR_GP, error);
-  if ((descriptor & CONFORMING) == 0 && (descriptor & DPL3) != DPL3) return raise(cpu, VECTOR_GP, error);
-  if ((descriptor & (L | D)) != L) return raise(cpu, VECTOR_GP, error);
-  return descriptor & PRESENT ? NEXT : raise(cpu, VECTOR_NP, error);
+  const code = DESCRIPTOR_CODE_OR_DATA | DESCRIPTOR_CODE;
+  if ((descriptor & code) != code) return raise(cpu, VECTOR_GP, error);
+  if ((descriptor & DESCRIPTOR_CONFORMING) == 0 && (descriptor & DESCRIPTOR_DPL3) != DESCRIPTOR_DPL3)
+    return raise(cpu, VECTOR_GP, error);
+  if ((descriptor & (DESCRIPTOR_LONG | DESCRIPTOR_D)) != DESCRIPTOR_LONG) return raise(cpu, VECTOR_GP, error);
+  return descriptor & DESCRIPTOR_PRESENT ? NEXT : raise(cpu, VECTOR_NP, error);
 }
