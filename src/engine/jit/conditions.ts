@@ -1,5 +1,6 @@
 /** Conditions of Jcc, SETcc and CMOVcc, and the carry, out of the flag state: one comparison where the state allows it. */
 import { CC_ADC, CC_ADD, CC_DEC, CC_EXPLICIT, CC_IMUL, CC_INC, CC_LOGIC, CC_MUL, CC_SBB, CC_SHL, CC_SUB } from '../cpu/layout.ts';
+import { flagsToMemory } from './emit-flags.ts';
 import { type Emitter, local } from './emitter.ts';
 import { DYNAMIC, KIND_MASK, NARROW, RESULT_IS_DIFFERENCE, RESULT_IS_SUM, ROTATED, SPECIAL } from '../cpu/region-exit-state.ts';
 import { service } from './wasm-module.ts';
@@ -200,7 +201,7 @@ function knownOverflow(e: Emitter, o: Operands): boolean {
 }
 
 function fromCore(e: Emitter, code: number): void {
-  e.flagsToMemory();
+  flagsToMemory(e);
   e.w.get(local.cpu);
   e.w.i32(code);
   e.w.call(service.condition);
@@ -311,14 +312,14 @@ export function pushCarry(e: Emitter): void {
     w.i32(1);
     w.emit(op.i32And);
     w.else();
-    e.flagsToMemory();
+    flagsToMemory(e);
     w.get(local.cpu);
     w.call(service.getCarry);
     w.end();
     return;
   }
   if (!(e.state & (SPECIAL | ROTATED)) && knownCarry(e, new Operands(e))) return;
-  e.flagsToMemory();
+  flagsToMemory(e);
   w.get(local.cpu);
   w.call(service.getCarry);
 }

@@ -2,6 +2,7 @@
 import { CC_EXPLICIT } from '../cpu/layout.ts';
 import { type EmitInstruction, rmValue } from './emit-integer.ts';
 import { lockedBit } from './emit-lock.ts';
+import { settleFlags } from './emit-flags.ts';
 import { type Emitter, local } from './emitter.ts';
 import { KIND_MASK, ROTATED, SPECIAL } from '../cpu/region-exit-state.ts';
 import { type Instruction, inMemory, isLocked } from './instruction.ts';
@@ -12,10 +13,10 @@ function keepZero(e: Emitter): void {
   const { w, state } = e;
   const kind = state & KIND_MASK;
   if (!(state & (SPECIAL | ROTATED)) && kind !== CC_EXPLICIT) {
-    e.settleFlags();
+    settleFlags(e);
     return;
   }
-  e.settleFlags();
+  settleFlags(e);
   // Of explicit flags, ZF inverted.
   w.get(local.ccR);
   w.i64(6);

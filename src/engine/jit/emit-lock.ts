@@ -7,6 +7,7 @@ import { REDO, VCPU_RAX, VCPU_RBX, VCPU_RCX, VCPU_RDX } from '../cpu/layout.ts';
 import { pushAlu, setAluOperands, setOperands } from './emit-integer.ts';
 import type { EmitInstruction } from './emit-integer.ts';
 import { pushCarry } from './conditions.ts';
+import { flagsToMemory } from './emit-flags.ts';
 import { type Emitter, type Value, local } from './emitter.ts';
 import { IN_MEMORY } from '../cpu/region-exit-state.ts';
 import { type Instruction, inMemory } from './instruction.ts';
@@ -236,7 +237,7 @@ const cmpxchgPair: EmitInstruction = (e, i, needed) => {
   }
   w.end();
   if (!needed) return;
-  e.flagsToMemory();
+  flagsToMemory(e);
   w.get(local.cpu);
   w.get(local.entry);
   w.call(service.replaceZero);

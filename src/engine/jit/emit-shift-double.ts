@@ -2,6 +2,7 @@
 import { CC_EXPLICIT, VCPU_RCX } from '../cpu/layout.ts';
 import { pushCarry } from './conditions.ts';
 import { type EmitInstruction, updateRm } from './emit-integer.ts';
+import { convertFlags, flagsToMemory } from './emit-flags.ts';
 import { type Emitter, local } from './emitter.ts';
 import { DYNAMIC, IN_MEMORY } from '../cpu/region-exit-state.ts';
 import type { Instruction } from './instruction.ts';
@@ -106,7 +107,7 @@ const shiftDoubleByCl: EmitInstruction = (e, i, needed) => {
   w.i64(countMask(i));
   w.emit(op.i64And);
   w.set(local.t2);
-  if (needed) e.convertFlags(DYNAMIC);
+  if (needed) convertFlags(e, DYNAMIC);
   shiftDouble(e, i);
   if (!needed) return;
   w.get(local.t2);
@@ -141,7 +142,7 @@ export const rotateThroughCarry: EmitInstruction = (e, i, needed) => {
     w.set(local.t1);
   });
   if (!needed) return;
-  e.flagsToMemory();
+  flagsToMemory(e);
   w.get(local.cpu);
   pushBit(e, local.t0, right ? 0 : bits - 1);
   // OF: the new top bit differs from CF, or from the bit below it.

@@ -1,6 +1,7 @@
 /** Emitters of shifts and rotates. Which operands they leave for the flags is stateAfter's matter. */
 import { CC_DEC, CC_INC, CC_SHL, VCPU_RCX } from '../cpu/layout.ts';
 import type { EmitInstruction } from './emit-integer.ts';
+import { convertFlags, flagsToMemory, replaceByRotated } from './emit-flags.ts';
 import { type Emitter, type Value, local } from './emitter.ts';
 import { DYNAMIC, IN_MEMORY } from '../cpu/region-exit-state.ts';
 import { shiftCount } from './flags.ts';
@@ -169,12 +170,12 @@ function rotateByCl(e: Emitter, i: Instruction, needed: boolean, count: () => vo
     w.set(local.t1);
   });
   if (!needed) return;
-  e.flagsToMemory();
+  flagsToMemory(e);
   count();
   w.emit(op.i64Eqz, op.i32Eqz);
   w.if();
   setRotated(e, i.size);
-  e.replaceByRotated(i.aux === ROR, i.size === 4);
+  replaceByRotated(e, i.aux === ROR, i.size === 4);
   w.end();
   e.state = IN_MEMORY;
 }
@@ -193,7 +194,7 @@ const shiftByCl: EmitInstruction = (e, i, needed) => {
     rotateByCl(e, i, needed, count);
     return;
   }
-  if (needed) e.convertFlags(DYNAMIC);
+  if (needed) convertFlags(e, DYNAMIC);
   update(e, i, () => {
     pushShifted(e, kind, i.size, OLD, count);
     w.set(local.t1);

@@ -7,34 +7,17 @@
  * (a fault, a store to marked memory, a page crossing) leaves with REDO *before* the instruction has had any effect: the
  * interpreter executes it.
  */
-import {
-  CC_LOGIC,
-  JUMP,
-  REDO,
-  TLB_ADDEND,
-  TLB_READ,
-  TLB_WRITE,
-  VCPU_CC_A,
-  VCPU_CC_B,
-  VCPU_CC_OP,
-  VCPU_CC_R,
-  VCPU_PAGE,
-  VCPU_ZERO,
-} from '../cpu/layout.ts';
+import { CC_LOGIC, JUMP, REDO, TLB_ADDEND, TLB_READ, TLB_WRITE, VCPU_PAGE, VCPU_ZERO } from '../cpu/layout.ts';
 import {
   DEAD,
   DYNAMIC,
   EXIT_RETIRED_SHIFT,
   EXIT_STATE_MASK,
   EXIT_STATUS_SHIFT,
-  IN_MEMORY,
   KIND_MASK,
-  NARROW,
   RESULT_IS_DIFFERENCE,
   RESULT_IS_SUM,
   ROTATED,
-  ROTATED_NARROW,
-  ROTATED_RIGHT,
   SPECIAL,
 } from '../cpu/region-exit-state.ts';
 import { type FlagState, withoutRotate } from './flags.ts';
@@ -93,8 +76,6 @@ export type Value = { readonly local: number } | { readonly low: number; readonl
 
 /** A way out whose status is in its local, and one that goes on at the address in `rip`. Not part of what leaveRegion is given. */
 const STATUS_LOCAL = -1;
-/** What the kind in its local consists of. */
-const KIND_BITS = KIND_MASK | NARROW | RESULT_IS_DIFFERENCE | RESULT_IS_SUM;
 
 const TLB_INDEX_SHIFT = 7; // page number times the size of an entry: >> 12 << 5
 const TLB_INDEX_MASK = 1023 << 5;
@@ -524,176 +505,5 @@ export class Emitter {
     w.get(local.page);
     w.get(local.exit);
     w.call(service.leaveRegion);
-  }
-
-  /** Runs `body` if a bit of the i32 local is set, or if it is clear. */
-  private when(which: number, bit: number, set: boolean, body: () => void): void {
-    const { w } = this;
-    w.get(which);
-    w.i32(bit);
-    w.emit(op.i32And);
-    if (!set) w.emit(op.i32Eqz);
-    w.if();
-    body();
-    w.end();
-  }
-
-  /** Makes kind and operands in the locals those of the core's VCPU_CC_* fields. */
-  private normaliseKind(): void {
-    const { w } = this;
-    w.get(local.kind);
-    w.i32(KIND_BITS & ~KIND_MASK);
-    w.emit(op.i32And);
-    w.if();
-    for (const [bit, opcode] of [
-      [RESULT_IS_DIFFERENCE, op.i64Sub],
-      [RESULT_IS_SUM, op.i64Add],
-    ] as const) {
-      this.when(local.kind, bit, true, () => {
-        w.get(local.ccA);
-        w.get(local.ccB);
-        w.emit(opcode);
-        w.set(local.ccR);
-      });
-    }
-    this.when(local.kind, NARROW, true, () => {
-      this.extendOperands();
-    });
-    w.get(local.kind);
-    w.i32(KIND_MASK);
-    w.emit(op.i32And);
-    w.set(local.kind);
-    w.end();
-  }
-
-  private storeFlagFields(): void {
-    const { w } = this;
-    w.get(local.cpu);
-    w.get(local.kind);
-    w.memory(memoryOp.i32Store, VCPU_CC_OP);
-    this.storeOperands();
-  }
-
-  /** CF and OF of the rotate whose result is in its local, at their places in RFLAGS. */
-  private computeRotate(): void {
-    const { w, state } = this;
-    const bits = state & ROTATED_NARROW ? 32 : 64;
-    const bit = (n: number): void => {
-      w.get(local.rotated);
-      w.i64(n);
-      w.emit(op.i64ShrU, op.i32WrapI64);
-      w.i32(1);
-      w.emit(op.i32And);
-    };
-    const [carry, other] = state & ROTATED_RIGHT ? [bits - 1, bits - 2] : [0, bits - 1];
-    bit(carry);
-    w.tee(local.rotateBits);
-    bit(other);
-    w.get(local.rotateBits);
-    w.emit(op.i32Xor);
-    w.i32(11);
-    w.emit(op.i32Shl, op.i32Or);
-    w.set(local.rotateBits);
-  }
-
-  /** Replaces CF and OF of the flags in memory by those of the rotate whose result is in its local. */
-  replaceByRotated(right: boolean, narrow: boolean): void {
-    const { w, state } = this;
-    this.state = ROTATED | (right ? ROTATED_RIGHT : 0) | (narrow ? ROTATED_NARROW : 0);
-    this.computeRotate();
-    this.state = state;
-    w.get(local.cpu);
-    w.get(local.rotateBits);
-    w.call(service.replaceCarryOverflow);
-  }
-
-  private extendOperands(): void {
-    for (const which of [local.ccA, local.ccB, local.ccR]) {
-      this.w.get(which);
-      this.w.emit(op.i64Extend32S);
-      this.w.set(which);
-    }
-  }
-
-  private storeOperands(): void {
-    for (const [which, offset] of [
-      [local.ccA, VCPU_CC_A],
-      [local.ccB, VCPU_CC_B],
-      [local.ccR, VCPU_CC_R],
-    ] as const) {
-      this.w.get(local.cpu);
-      this.w.get(which);
-      this.w.memory(memoryOp.i64Store, offset);
-    }
-  }
-
-  // ---- flags -----------------------------------------------------------------------------------------------------------
-
-  /** Makes the operands in the locals those of the core's VCPU_CC_* fields; not of flags in memory. */
-  private settle(): void {
-    const { w, state } = this;
-    const base = withoutRotate(state);
-    if (base === DYNAMIC) this.normaliseKind();
-    if (base & SPECIAL) return;
-    if (base & (RESULT_IS_DIFFERENCE | RESULT_IS_SUM)) {
-      w.get(local.ccA);
-      w.get(local.ccB);
-      w.emit(base & RESULT_IS_SUM ? op.i64Add : op.i64Sub);
-      w.set(local.ccR);
-    }
-    if (base & NARROW) this.extendOperands();
-    w.i32(base & KIND_MASK);
-    w.set(local.kind);
-  }
-
-  /** Writes the flags to VCPU_CC_*; the state stays valid besides. */
-  flagsToMemory(): void {
-    const { w, state } = this;
-    const base = withoutRotate(state);
-    if (state === IN_MEMORY || state === DEAD) return;
-    if (base !== IN_MEMORY) {
-      this.settle();
-      this.storeFlagFields();
-    }
-    if (state & ROTATED) {
-      this.computeRotate();
-      w.get(local.cpu);
-      w.get(local.rotateBits);
-      w.call(service.replaceCarryOverflow);
-    }
-  }
-
-  /** Brings the flags into the form that `target` wants: the same state, or DYNAMIC. */
-  convertFlags(target: FlagState): void {
-    const { w } = this;
-    if (target === DEAD || target === this.state || target !== DYNAMIC) return;
-    if (this.state & ROTATED) {
-      this.flagsToMemory();
-      this.state = IN_MEMORY;
-    }
-    if (this.state === IN_MEMORY) {
-      w.get(local.cpu);
-      w.memory(memoryOp.i32Load, VCPU_CC_OP);
-      w.set(local.kind);
-      for (const [which, offset] of [
-        [local.ccA, VCPU_CC_A],
-        [local.ccB, VCPU_CC_B],
-        [local.ccR, VCPU_CC_R],
-      ] as const) {
-        w.get(local.cpu);
-        w.memory(memoryOp.i64Load, offset);
-        w.set(which);
-      }
-    } else {
-      w.i32(this.state & KIND_BITS);
-      w.set(local.kind);
-    }
-    this.state = DYNAMIC;
-  }
-
-  /** Brings the flags into the DYNAMIC form with operands and result as the core keeps them. */
-  settleFlags(): void {
-    this.convertFlags(DYNAMIC);
-    this.normaliseKind();
   }
 }

@@ -23,6 +23,7 @@ import { type Behaviour, planAccesses } from './access-groups.ts';
 import { pushCondition } from './conditions.ts';
 import { emitCall, emitIndirect, emitReturn } from './emit-control.ts';
 import { emitterOf } from './emitters.ts';
+import { convertFlags, flagsToMemory } from './emit-flags.ts';
 import { Emitter, LOCAL_DECLARATIONS, local } from './emitter.ts';
 import { DEAD, DYNAMIC, IN_MEMORY } from '../cpu/region-exit-state.ts';
 import { type BlockFlags, analyseFlags, flagUse, stateBehind } from './flags.ts';
@@ -95,7 +96,7 @@ export class RegionTranslator {
     const entry = this.flow.blocks[0];
     if (entry !== undefined) {
       e.state = IN_MEMORY;
-      e.convertFlags(this.flags.get(entry.block)?.entry ?? DEAD);
+      convertFlags(e, this.flags.get(entry.block)?.entry ?? DEAD);
       this.tree(entry);
     }
     if (e.writesThrough) e.w.u8(op.unreachable);
@@ -394,7 +395,7 @@ export class RegionTranslator {
       w.ifUnlikely();
       e.exitToRip();
       w.end();
-      e.convertFlags(DYNAMIC);
+      convertFlags(e, DYNAMIC);
       w.get(local.entry);
       w.memory(memoryOp.i32Load, lookup.at + 4);
       w.set(local.target);
@@ -457,7 +458,7 @@ export class RegionTranslator {
     }
     const wanted = this.flags.get(target.block)?.entry ?? DEAD;
     if (to.order > flow.order) {
-      e.convertFlags(wanted);
+      convertFlags(e, wanted);
       const label = this.joins.get(target.block);
       if (label === undefined) this.tree(to);
       else w.br(label);
@@ -474,10 +475,10 @@ export class RegionTranslator {
     e.exit(target.position, JUMP);
     w.end();
     if (back !== undefined) {
-      e.convertFlags(wanted);
+      convertFlags(e, wanted);
       w.br(back);
     } else if (number !== undefined && this.dispatch !== null) {
-      e.convertFlags(DYNAMIC);
+      convertFlags(e, DYNAMIC);
       w.i32(number);
       w.set(local.target);
       w.br(this.dispatch);
@@ -507,7 +508,7 @@ export class RegionTranslator {
     const { e } = this;
     const { w } = e;
     const touchesVectors = isVectorRow(i.row);
-    e.flagsToMemory();
+    flagsToMemory(e);
     e.storeRegisters(e.stale(ALL_REGISTERS));
     if (touchesVectors) e.vectors.store(e.vectors.written);
     e.pushOperation(i);
