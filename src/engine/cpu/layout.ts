@@ -215,7 +215,7 @@ export const VCPU_STORE_HOST2 = 0x23c;
 /** u32: data breakpoints (bit n = DRn) that the instruction under way has hit. */
 export const VCPU_WATCH_HITS = 0x51c;
 /** u32: pause instructions since `run` was entered. */
-export const VCPU_PAUSES = 0x4a8;
+export const VCPU_PAUSES = 0x4ac;
 /** 64 bytes, 16-aligned: data of an access that crosses a page or needs a slow store. */
 export const VCPU_BOUNCE = 0x240;
 
