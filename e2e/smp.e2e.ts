@@ -24,3 +24,11 @@ test('two vCPUs with the translator off', async ({ page }) => {
   for (const { instructionsTranslated } of await machine.counters('two')) expect(instructionsTranslated).toBe(0);
   await stressLocks(machine, 'two', 3, 512, 240_000);
 });
+
+test('two vCPUs whose memory accesses fences keep in order', async ({ page }) => {
+  const machine = await openMachine(page, 'boot=memory&hypervisor=memory-order=strict');
+  expect(await machine.run('xm dmesg')).toContain('Fences keep the memory accesses of guests in order');
+  await bootSmpGuest(machine, 'two', 2);
+  await orderMemory(machine, 'two', 0.2);
+  await stressLocks(machine, 'two', 3, 512, 240_000);
+});

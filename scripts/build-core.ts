@@ -1,10 +1,11 @@
 /**
  * Builds the Wasm core: writes the decoder's tables and the list of handlers out of the instruction table, then compiles the
- * AssemblyScript of cpu/ and pv/ to build/core.wasm. With --debug less optimised and with names.
+ * AssemblyScript of cpu/ and pv/ to build/core.wasm, and to build/core-ordered.wasm with fences between guest accesses
+ * (cpu/memory-order.ts). With --debug or --names the first alone, less optimised, or with names.
  */
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { handlerFiles, rows } from '../src/engine/cpu/table/index.ts';
 import { builtinCases, fusedPairs, hotCases } from '../src/engine/cpu/table/hot.ts';
@@ -101,24 +102,37 @@ function interpreterSource(): string {
   return text.replace(mark, () => cases.join('\n')).replaceAll("from './", "from '../");
 }
 
-export async function buildCore(options: { debug?: boolean; names?: boolean; output?: string } = {}): Promise<void> {
+interface BuildOptions {
+  readonly debug?: boolean;
+  readonly names?: boolean;
+  /** Guest accesses keep x86's order by fences. */
+  readonly ordered?: boolean;
+  readonly output: string;
+}
+
+function writeGenerated(): void {
   mkdirSync(generated, { recursive: true });
-  mkdirSync('build', { recursive: true });
   writeIfChanged(join(generated, 'tables.ts'), tablesSource(decoderTables(rows)));
   writeIfChanged(join(generated, 'handlers.ts'), handlersSource());
   writeIfChanged(join(generated, 'hot.ts'), hotSource());
   writeIfChanged(join(generated, 'interpreter.ts'), interpreterSource());
+}
+
+async function compile(options: BuildOptions): Promise<void> {
+  const started = performance.now();
+  mkdirSync('build', { recursive: true });
   const entry = existsSync('src/engine/pv/index.ts')
     ? ['src/engine/cpu/index.ts', 'src/engine/pv/index.ts']
     : ['src/engine/cpu/index.ts'];
-  const output = options.output ?? 'build/core.wasm';
   const optimise = options.debug ? ['-O1', '--debug'] : ['-O3', '--noAssert', ...(options.names ? ['--debug'] : [])];
   const stderr = asc.createMemoryStream();
   const { error } = await asc.main(
     [
       ...entry,
       '--outFile',
-      output,
+      options.output,
+      '--use',
+      `ORDERED=${options.ordered ? 1 : 0}`,
       ...optimise,
       '--runtime',
       'stub',
@@ -155,13 +169,27 @@ export async function buildCore(options: { debug?: boolean; names?: boolean; out
   if (error) throw new Error(`asc: ${stderr.toString()}`);
   const warnings = stderr.toString();
   if (warnings) process.stderr.write(warnings);
+  console.log(`${options.output} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const started = performance.now();
+const OUTPUT = 'build/core.wasm';
+const ORDERED_OUTPUT = 'build/core-ordered.wasm';
+
+/** Both cores at once: the second in a process of its own, since the compiler keeps its thread. */
+async function buildBoth(): Promise<void> {
+  writeGenerated();
+  const second = spawn(process.execPath, [...process.execArgv, import.meta.filename, '--only-ordered'], { stdio: 'inherit' });
+  const ended = new Promise<number | null>((resolve) => second.on('exit', resolve));
+  await compile({ output: OUTPUT });
+  if ((await ended) !== 0) throw new Error(`${ORDERED_OUTPUT} was not built`);
+}
+
+const words = process.argv.slice(2);
+if (words.includes('--only-ordered')) await compile({ ordered: true, output: ORDERED_OUTPUT });
+else if (words.length === 0) await buildBoth();
+else {
+  writeGenerated();
   // --names keeps the functions' names, for profiles.
-  const names = process.argv.includes('--names');
-  const output = names ? 'build/core-names.wasm' : 'build/core.wasm';
-  await buildCore({ debug: process.argv.includes('--debug'), names, output });
-  console.log(`${output} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  const names = words.includes('--names');
+  await compile({ debug: words.includes('--debug'), names, output: names ? 'build/core-names.wasm' : OUTPUT });
 }

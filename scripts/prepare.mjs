@@ -112,7 +112,7 @@ const modules = [
   {
     script: 'build:core',
     inputs: ['src/engine/cpu', 'src/engine/pv', 'src/engine/abi', 'scripts/build-core.ts'],
-    products: ['build/core.wasm'],
+    products: ['build/core.wasm', 'build/core-ordered.wasm'],
   },
   { script: 'build:codec', inputs: ['src/engine/codec/assembly', 'scripts/build-codec.ts'], products: ['build/codec.wasm'] },
 ];
@@ -146,7 +146,7 @@ export function prepare(options = {}) {
 
 /** The static site in dist/, built again when anything it is made of has changed. */
 export function buildSite() {
-  const inputs = ['index.html', 'vite.config.ts', 'package-lock.json', 'src', 'public', 'build/core.wasm', 'build/codec.wasm'];
+  const inputs = ['index.html', 'vite.config.ts', 'package-lock.json', 'src', 'public', 'build/core.wasm', 'build/core-ordered.wasm', 'build/codec.wasm'];
   unlessDone('site', inputs, ['dist/index.html'], () => {
     say('building the site');
     run('Building the site', installed('vite'), ['build', '--logLevel', 'error']);

@@ -38,6 +38,7 @@ import {
   VCPU_USER_MODE,
 } from './layout';
 import { frameRecordOf } from './frames';
+import { orderAccess } from './memory-order';
 
 export const INVALID_TAG: u64 = 0xffffffffffffffff;
 const SETS = <usize>TLB_ENTRIES;
@@ -52,6 +53,7 @@ function indexOf(va: u64): usize {
 // @ts-ignore: decorator
 @inline
 export function tlbEntry(cpu: usize, va: u64): usize {
+  orderAccess(cpu);
   return <usize>load<u32>(cpu, VCPU_TLB) + indexOf(va) * TLB_ENTRY_BYTES;
 }
 

@@ -32,6 +32,7 @@ export {
   writableForRegion,
 } from './regions';
 
+export { ordersAccesses } from './memory-order';
 export { repeatMove, repeatStore } from './region-strings';
 export { leaveRegion } from './region-exit';
 

@@ -216,6 +216,8 @@ export const VCPU_STORE_HOST2 = 0x23c;
 export const VCPU_WATCH_HITS = 0x51c;
 /** u32: pause instructions since `run` was entered. */
 export const VCPU_PAUSES = 0x4ac;
+/** u32, atomic: what a fence stores to and loads from; nobody looks at it. */
+export const VCPU_FENCE = 0x4b0;
 /** 64 bytes, 16-aligned: data of an access that crosses a page or needs a slow store. */
 export const VCPU_BOUNCE = 0x240;
 

@@ -9,7 +9,7 @@ import { CooperativeLauncher } from './cooperative.ts';
 import { vcpuBlockOf } from './domain-memory.ts';
 import { Hypervisor } from './hypervisor.ts';
 import type { VcpuLauncher, VcpuStart } from './platform.ts';
-import { coreModule } from './testing/pv-guest.ts';
+import { coreModule } from '../cpu/testing/fixture.ts';
 
 const BASE = 0x100000n;
 const PT_NOTE = 4;

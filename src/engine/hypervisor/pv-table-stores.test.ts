@@ -7,7 +7,8 @@ import { EXIT_BUDGET, VCPU_R8, VCPU_RBX, VCPU_RIP } from '../cpu/layout.ts';
 import { DOMAIN_CONTEXT } from '../pv/layout.ts';
 import { startTypescriptWorker } from '../../workers/testing/typescript-worker.ts';
 import { vcpuBlockOf } from './domain-memory.ts';
-import { CODE, coreModule, FREE_PFN, L1_PFN, PvGuest, TABLES } from './testing/pv-guest.ts';
+import { coreModule } from '../cpu/testing/fixture.ts';
+import { CODE, FREE_PFN, L1_PFN, PvGuest, TABLES } from './testing/pv-guest.ts';
 import type { PvThreadOrder } from './testing/pv-thread.ts';
 
 const VCPUS = 2;

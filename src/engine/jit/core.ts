@@ -9,6 +9,8 @@ export interface TranslatorCore {
   dropAllRegions(cpu: number): void;
   markRegionCode(cpu: number, host: number, bytes: number): void;
   hasBlock(cpu: number, host: number): number;
+  /** Whether the core keeps guest accesses in x86's order by itself; translated code is to do the same. */
+  ordersAccesses(): number;
   readableSlow: unknown;
   readableForRegion: unknown;
   writableForRegion: unknown;

@@ -44,6 +44,7 @@ function lockOperand(e: Emitter, i: Instruction, size: number, pushAddress: () =
 /** Sets t0 to what was there, sign-extended of 1 and 2 bytes; `operand` pushes an i64 of which `size` bytes count. */
 function atomically(e: Emitter, size: number, operation: number, ...operands: (() => void)[]): void {
   const { w } = e;
+  e.order.beforeLocked();
   w.get(local.host);
   for (const push of operands) {
     push();
@@ -213,6 +214,7 @@ const cmpxchgPair: EmitInstruction = (e, i, needed) => {
     [local.t1, VCPU_RDX, VCPU_RCX, 8],
   ] as const;
   for (const [to, , , offset] of halves) {
+    e.order.beforeLoad();
     w.get(local.host);
     w.memory(memoryOp.i64Load, offset);
     w.set(to);
@@ -226,6 +228,7 @@ const cmpxchgPair: EmitInstruction = (e, i, needed) => {
   w.tee(local.entry);
   w.if();
   for (const [, , wanted, offset] of halves) {
+    e.order.beforeStore();
     w.get(local.host);
     e.getRegister(wanted);
     w.memory(memoryOp.i64Store, offset);

@@ -26,6 +26,7 @@ function store(aligned: boolean): EmitVector {
     if (aligned) pushAlignedAddress(e, i);
     else e.pushAddress(i);
     e.writable(16, i.position);
+    e.order.beforeStore();
     w.get(local.host);
     vectors.get(i.reg);
     w.vectorMemory(simd.store, 0);
@@ -42,6 +43,7 @@ function writeOperand(e: Emitter, i: Instruction, bytes: number): void {
 function storeLane(e: Emitter, i: Instruction, bytes: number, lane: number): void {
   const { w } = e;
   writeOperand(e, i, bytes);
+  e.order.beforeStore();
   w.get(local.host);
   e.vectors.get(i.reg);
   w.vectorMemoryLane(
@@ -108,6 +110,7 @@ function loadHalf(half: number): EmitVector {
     }
     const low = half === 1 && vectors.isClean(i.reg, LOW64);
     readOperand(e, i, 8);
+    e.order.beforeLoad();
     vectors.get(i.reg);
     w.get(local.host);
     w.memory(memoryOp.i64Load, 0);
@@ -227,6 +230,7 @@ export const moveEmitters: Readonly<Record<string, EmitVector>> = {
     const clean = isRegisterForm(i) && vectors.isClean(i.rm, LOW64);
     if (inMemory(i)) {
       readOperand(e, i, 8);
+      e.order.beforeLoad();
       w.get(local.host);
       w.vectorMemory(simd.load64Splat, 0);
     } else {

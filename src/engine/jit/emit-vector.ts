@@ -59,6 +59,7 @@ export function pushVectorSource(e: Emitter, i: Instruction, bytes = 16, aligned
     return;
   }
   readOperand(e, i, bytes, aligned);
+  e.order.beforeLoad();
   e.w.get(local.host);
   e.w.vectorMemory(bytes === 16 ? simd.load : bytes === 8 ? simd.load64Zero : simd.load32Zero, 0);
 }
@@ -68,6 +69,7 @@ export function loadScalar(e: Emitter, i: Instruction, wide: boolean, to: number
   const { w } = e;
   if (inMemory(i)) {
     readOperand(e, i, wide ? 8 : 4);
+    e.order.beforeLoad();
     w.get(local.host);
     w.memory(wide ? memoryOp.f64Load : memoryOp.f32Load, 0);
   } else {

@@ -20,6 +20,7 @@ import {
   ROTATED,
   SPECIAL,
 } from '../cpu/region-exit-state.ts';
+import { AccessOrder } from './access-order.ts';
 import { type FlagState, withoutRotate } from './flags.ts';
 import { type Access, GROUP_LOCALS, type GroupedAccess, simpleAddress } from './access-groups.ts';
 import { type Instruction, instructionPage } from './instruction.ts';
@@ -83,6 +84,7 @@ const TLB_INDEX_MASK = 1023 << 5;
 export class Emitter {
   readonly w = new FunctionWriter();
   readonly vectors = new Vectors(this.w, VECTOR_LOCALS);
+  readonly order: AccessOrder;
   /** Places an operation where handlers can be given it; its address. */
   placeOperation: (record: Uint8Array) => number = () => 1;
   /** Flag state at this point of the code. */
@@ -105,6 +107,11 @@ export class Emitter {
   writesThrough = false;
   /** The region's code lies in more than one page. */
   manyPages = false;
+
+  /** @param ordered with fences between guest accesses */
+  constructor(ordered: boolean) {
+    this.order = new AccessOrder(this.w, ordered);
+  }
 
   // ---- calls of handlers ----------------------------------------------------------------------------------------------
 
@@ -129,6 +136,7 @@ export class Emitter {
   /** Pushes the parameters of a handler. */
   pushOperation(i: Instruction): void {
     const { w } = this;
+    this.order.forget();
     const at = this.placeOperation(i.record);
     if (this.manyPages) {
       w.get(local.cpu);
@@ -298,6 +306,14 @@ export class Emitter {
 
   /** Pops an address; leaves in local `host` where its `bytes` can be read. */
   private access(bytes: number, tag: number, slow: number, position: number, host: number = local.host): void {
+    this.order.across(() => {
+      this.lookUp(bytes, tag, slow, position, host);
+    });
+    this.host = host;
+    this.hostOffset = 0;
+  }
+
+  private lookUp(bytes: number, tag: number, slow: number, position: number, host: number): void {
     const { w } = this;
     w.tee(local.address);
     w.emit(op.i32WrapI64);
@@ -328,8 +344,6 @@ export class Emitter {
     w.emit(op.i32WrapI64, op.i32Add);
     w.set(host);
     w.end();
-    this.host = host;
-    this.hostOffset = 0;
   }
 
   /** As readable and writable, for an access that may belong to a group; `push` pushes its address. */
@@ -398,11 +412,13 @@ export class Emitter {
   }
 
   loadHostBy(opcode: number): void {
+    this.order.beforeLoad();
     this.w.get(this.host);
     this.w.memory(opcode, this.hostOffset);
   }
 
   storeHost(bytes: number, value: Value): void {
+    this.order.beforeStore();
     this.w.get(this.host);
     this.push(value);
     const opcode =

@@ -1,5 +1,5 @@
 /** Which emitter an instruction has. Those of transfers of control are the translator's own matter (translate.ts). */
-import { VCPU_SOFTFLOAT_FLAGS } from '../cpu/layout.ts';
+import { VCPU_FENCE } from '../cpu/layout.ts';
 import { bitEmitters } from './emit-bits.ts';
 import { divideAccumulator } from './emit-divide.ts';
 import { type EmitInstruction, integerEmitters, storeRm } from './emit-integer.ts';
@@ -28,10 +28,11 @@ const plain: Readonly<Record<string, EmitInstruction>> = {
   divideAccumulator,
   prefetch: () => undefined,
   fence: (e) => {
+    e.order.fence();
     // A store that is ordered behind all others, in a field that nobody reads.
     e.w.get(local.cpu);
     e.w.i32(0);
-    e.w.atomicStore32(VCPU_SOFTFLOAT_FLAGS);
+    e.w.atomicStore32(VCPU_FENCE);
   },
   movnti32: storeRegister,
   movnti64: storeRegister,

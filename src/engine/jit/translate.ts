@@ -49,8 +49,8 @@ export type PlaceOperation = (record: Uint8Array) => number;
 export class ArenaFull extends Error {}
 
 export class RegionTranslator {
-  private readonly e = new Emitter();
-  private readonly probe = new Emitter();
+  private readonly e: Emitter;
+  private readonly probe: Emitter;
   private flow: Flow = { blocks: [], of: new Map(), targets: [] };
   private flags: ReadonlyMap<Block, BlockFlags> = new Map();
   private facts: ReadonlyMap<Block, Facts> = new Map();
@@ -62,7 +62,10 @@ export class RegionTranslator {
   private readonly behaviours = new Map<Instruction, Behaviour>();
   private lookup: TargetLookup | null = null;
 
-  constructor(placeOperation: PlaceOperation) {
+  /** @param ordered with fences between guest accesses */
+  constructor(placeOperation: PlaceOperation, ordered = false) {
+    this.e = new Emitter(ordered);
+    this.probe = new Emitter(ordered);
     this.e.placeOperation = (record) => {
       const at = placeOperation(record);
       if (at === 0) throw new ArenaFull();
@@ -300,6 +303,7 @@ export class RegionTranslator {
     if (flags === undefined) return;
     e.state = flags.entry;
     e.retired = 0;
+    e.order.forget();
     e.vectors.assume(this.facts.get(block) ?? NO_FACTS);
     const last = block.instructions.length - 1;
     const plan = planAccesses(block, (i) => this.behaviours.get(i));

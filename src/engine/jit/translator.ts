@@ -24,6 +24,8 @@ export interface TranslatorOptions {
   readonly maximumRegions: number;
   /** Told of each region made, with the virtual address of its entry's page. */
   readonly onRegion?: (page: bigint, region: Region) => void;
+  /** Told of each module before it is compiled. */
+  readonly onModule?: (bytes: Uint8Array) => void;
   /** Sampled transitions from a region to one place that make it grow by that place. */
   readonly growthThreshold: number;
 }
@@ -127,7 +129,7 @@ export class Translator {
       const at = core.allocateRegionBytes(cpu, record.length) >>> 0;
       if (at !== 0) this.bytes.set(record, at);
       return at;
-    });
+    }, core.ordersAccesses() !== 0);
     this.transitions = new TransitionSamples(new Uint32Array(memory.buffer), cpu, options.growthThreshold);
     this.generation = this.currentGeneration();
   }
@@ -228,6 +230,7 @@ export class Translator {
     this.options.onRegion?.(page, region);
     try {
       const bytes = regionModule([this.compiler.translate(region)]);
+      this.options.onModule?.(bytes);
       const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports);
       const tableIndex = this.takeSlot();
       this.core.table.set(tableIndex, instance.exports['0']);

@@ -220,6 +220,8 @@ export class ByteWriter {
 
 export class FunctionWriter extends ByteWriter {
   private depth = 0;
+  /** Places so far that control may come to in more than one way. */
+  joins = 0;
   /** Where the `if`s stand that are hardly ever taken, ascending. */
   readonly unlikely: number[] = [];
 
@@ -227,6 +229,7 @@ export class FunctionWriter extends ByteWriter {
   restart(): void {
     this.length = 0;
     this.depth = 0;
+    this.joins = 0;
     this.unlikely.length = 0;
   }
 
@@ -249,6 +252,7 @@ export class FunctionWriter extends ByteWriter {
   }
 
   loop(): Label {
+    this.joins++;
     return this.open(0x03);
   }
 
@@ -263,11 +267,13 @@ export class FunctionWriter extends ByteWriter {
   }
 
   else(): void {
+    this.joins++;
     this.u8(op.else);
   }
 
   end(): void {
     this.depth--;
+    this.joins++;
     this.u8(op.end);
   }
 
@@ -338,6 +344,10 @@ export class FunctionWriter extends ByteWriter {
   atomicStore32(offset: number): void {
     this.emit(0xfe, 0x17, 2);
     this.u32(offset);
+  }
+
+  fence(): void {
+    this.emit(0xfe, 0x03, 0);
   }
 
   /** An atomic of `bytes` on a 64-bit value, zero-extended; the address must be aligned. */

@@ -54,6 +54,8 @@ export function writeTime(target: usize): void {
   const time = now();
   const version = load<u32>(record, VCPU_TIME_version) | 1;
   atomic.store<u32>(record, version, VCPU_TIME_version);
+  // Nothing passes the two together, on any host.
+  atomic.load<u32>(record, VCPU_TIME_version);
   store<i64>(record, time, VCPU_TIME_tsc_timestamp);
   store<i64>(record, time, VCPU_TIME_system_time);
   store<u32>(record, 0x80000000, VCPU_TIME_tsc_to_system_mul);

@@ -3,6 +3,7 @@
  * what counters the vCPUs keep.
  */
 import coreUrl from '../../../build/core.wasm?url';
+import orderedCoreUrl from '../../../build/core-ordered.wasm?url';
 import codecUrl from '../../../build/codec.wasm?url';
 import {
   VCPU_BLOCKS_DECODED,
@@ -29,6 +30,7 @@ import { machineClock, monotonicMs } from '../machine-clock.ts';
 import type { VcpuCounters } from '../protocol.ts';
 import { WorkerLauncher } from '../vcpu/launcher.ts';
 import { profileWanted, translatorSetting } from '../vcpu/messages.ts';
+import { needsFences } from './memory-order.ts';
 
 const MEBIBYTE_PAGES = 256;
 /** Machine memory shown and shared out when the browser does not say how much the device has. */
@@ -61,7 +63,7 @@ export interface PoweredMachine {
   profile(domid: Domid): ProfilePart;
 }
 
-const NO_PROFILE: ProfilePart = { samples: [], regions: [], exits: [] };
+const NO_PROFILE: ProfilePart = { samples: [], regions: [], exits: [], pauses: [] };
 
 async function compile(url: string, name: string): Promise<WebAssembly.Module> {
   const response = await fetch(url);
@@ -112,7 +114,9 @@ function fillRandom(bytes: Uint8Array): void {
 
 export async function powerOn({ log, commandLine }: MachineSettings): Promise<PoweredMachine> {
   const powerOnMs = monotonicMs();
-  const module = await compile(coreUrl, 'The processor core');
+  const ordered = needsFences(commandLine);
+  const module = await compile(ordered ? orderedCoreUrl : coreUrl, 'The processor core');
+  if (ordered) log.write('(XEN) Fences keep the memory accesses of guests in order\n');
   const consoleLines = lineAssembler();
   const profiles = new Map<number, ProfilePart>();
   const launcher = new WorkerLauncher({

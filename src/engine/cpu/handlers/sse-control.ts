@@ -6,7 +6,8 @@
 import { effectiveAddress } from '../address';
 import { store32, xmmOff } from '../access';
 import { generalProtection } from '../fault';
-import { FAULT, NEXT, VCPU_MXCSR, VCPU_SOFTFLOAT_FLAGS } from '../layout';
+import { FAULT, NEXT, VCPU_MXCSR } from '../layout';
+import { fence as fenceAccesses } from '../memory-order';
 import { readable } from '../memory';
 import { MXCSR_MASK } from '../simd/mxcsr';
 
@@ -25,13 +26,9 @@ export function stmxcsr(cpu: usize, op: usize): i32 {
   return store32(cpu, op, load<u32>(cpu, VCPU_MXCSR));
 }
 
-/**
- * LFENCE, MFENCE, SFENCE. A sequentially consistent store and load of a word of our own keep everything before apart from
- * everything after: on x86 the store is a locked exchange, on ARM no access passes a store-release and load-acquire pair.
- */
+/** LFENCE, MFENCE, SFENCE. */
 export function fence(cpu: usize, op: usize): i32 {
-  atomic.store<u32>(cpu, 0, VCPU_SOFTFLOAT_FLAGS);
-  atomic.load<u32>(cpu, VCPU_SOFTFLOAT_FLAGS);
+  fenceAccesses(cpu);
   return NEXT;
 }
 

@@ -102,20 +102,24 @@ export interface HostInputs {
   entropy: number;
 }
 
-let compiled: WebAssembly.Module | undefined;
+/** The core as it is, or with guest accesses kept in order by fences. WEBXEN_MEMORY_ORDER=strict runs all tests with the latter. */
+export type CoreVariant = 'core' | 'core-ordered';
+const VARIANT: CoreVariant = process.env['WEBXEN_MEMORY_ORDER'] === 'strict' ? 'core-ordered' : 'core';
+const compiled = new Map<CoreVariant, WebAssembly.Module>();
 
-export function coreModule(): WebAssembly.Module {
-  if (compiled === undefined) {
-    const path = fileURLToPath(new URL('../../../../build/core.wasm', import.meta.url));
-    let bytes: Buffer;
-    try {
-      bytes = readFileSync(path);
-    } catch (error) {
-      throw new Error('build/core.wasm is missing: run `npm run build:core` first', { cause: error });
-    }
-    compiled = new WebAssembly.Module(new Uint8Array(bytes));
+export function coreModule(variant: CoreVariant = VARIANT): WebAssembly.Module {
+  const known = compiled.get(variant);
+  if (known !== undefined) return known;
+  const path = fileURLToPath(new URL(`../../../../build/${variant}.wasm`, import.meta.url));
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new Error(`build/${variant}.wasm is missing: run \`npm run build:core\` first`, { cause: error });
   }
-  return compiled;
+  const module = new WebAssembly.Module(new Uint8Array(bytes));
+  compiled.set(variant, module);
+  return module;
 }
 
 /** Pages of the maximum that the core's memory import declares; a memory that is handed in may not have more. */
@@ -155,7 +159,7 @@ export class CoreFixture {
   private readonly l4: number;
 
   /** `frames`: pages of guest memory, page tables included. */
-  constructor(frames: number, vcpus = 1) {
+  constructor(frames: number, vcpus = 1, variant?: CoreVariant) {
     const recordBytes = (frames * FRAME_BYTES + PAGE_BYTES - 1) & -PAGE_BYTES;
     const arenas = this.blockOf(vcpus);
     this.frameRecords = arenas + vcpus * ARENA_BYTES;
@@ -175,7 +179,8 @@ export class CoreFixture {
     for (const [offset, value] of control) this.setU32(CONTROL + offset, value);
     this.l4 = this.takeFrame();
 
-    this.exports = new WebAssembly.Instance(coreModule(), coreImports(coreModule(), this.memory, this.inputs))
+    const module = coreModule(variant);
+    this.exports = new WebAssembly.Instance(module, coreImports(module, this.memory, this.inputs))
       .exports as unknown as CoreExports;
     this.exports.attach();
     for (let vcpu = 0; vcpu < vcpus; vcpu++) this.powerOn(vcpu, arenas + vcpu * ARENA_BYTES);

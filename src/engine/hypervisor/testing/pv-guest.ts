@@ -8,8 +8,7 @@
  *   TABLES  the page tables themselves, read-only, in the order L4, L3, L2, L1
  *   FREE    eight frames of RAM that nothing maps: pfn FREE_PFN and up
  */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { coreModule } from '../../cpu/testing/fixture.ts';
 import {
   FRAME_BYTES,
   FRAME_REFERENCES,
@@ -91,16 +90,6 @@ export const P = 1n;
 export const RW = 2n;
 export const US = 4n;
 export const NX = 1n << 63n;
-
-let compiled: WebAssembly.Module | undefined;
-
-export function coreModule(): WebAssembly.Module {
-  if (compiled === undefined) {
-    const path = fileURLToPath(new URL('../../../../build/core.wasm', import.meta.url));
-    compiled = new WebAssembly.Module(new Uint8Array(readFileSync(path)));
-  }
-  return compiled;
-}
 
 /** Machine frame of a pfn as the guest starts with them. */
 export const mfnOf = (pfn: number): number => FIRST_MFN + XEN_FRAMES + pfn;

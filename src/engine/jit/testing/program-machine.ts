@@ -1,6 +1,6 @@
 /** A bare CPU that runs random programs, interpreted or translated. */
 import { EXIT_BUDGET, EXIT_EXCEPTION, VCPU_RIP } from '../../cpu/layout.ts';
-import { CoreFixture } from '../../cpu/testing/fixture.ts';
+import { CoreFixture, type CoreVariant } from '../../cpu/testing/fixture.ts';
 import { type MachineState, newState } from '../../cpu/testing/machine-state.ts';
 import type { TranslatorCore } from '../core.ts';
 import { DEFAULT_OPTIONS, Translator, type TranslatorOptions } from '../translator.ts';
@@ -20,11 +20,12 @@ export interface ProgramOutcome {
 }
 
 export class ProgramMachine {
-  readonly fixture = new CoreFixture(64);
+  readonly fixture: CoreFixture;
   private readonly data: number[];
 
-  constructor(program: RandomProgram) {
-    const { fixture } = this;
+  constructor(program: RandomProgram, variant?: CoreVariant) {
+    const fixture = new CoreFixture(64, 1, variant);
+    this.fixture = fixture;
     for (let page = 0; page < PROGRAM_PAGES; page++) {
       const at = fixture.map(PROGRAM_CODE + BigInt(page * 4096), { write: false, execute: true });
       fixture.bytes.set(program.pages[page] ?? [], at);
