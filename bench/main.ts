@@ -1,17 +1,20 @@
 /** `npm run bench`: see options.ts for what it takes. */
 import { spawnSync } from 'node:child_process';
-import { openBrowser, serveSite } from './browser.ts';
+import { type MeasuredBrowser, openBrowser, serveSite, type Site } from './browser.ts';
 import { bootQemu, type Boots, bootV86, bootWebxen, runBoots } from './boot.ts';
 import { type Absent, buildPrograms, type Built } from './build-programs.ts';
 import { measureFeel } from './feel.ts';
 import type { Runner } from './guest.ts';
+import { measureIdle } from './idle.ts';
 import { HELP, type Options, readOptions, UsageError } from './options.ts';
+import { measurePauses } from './pauses.ts';
 import { keepProfile, profileProgram, profileText } from './profile.ts';
 import { runPrograms } from './programs.ts';
 import { QEMU_ABSENT, qemuVersion, startQemu } from './qemu.ts';
 import { ramdisks64, system32, type System32 } from './ramdisks.ts';
-import { keep, readResult, type Result, thisMachine } from './report.ts';
+import { keep, readResult, type Result, type Scaling, thisMachine } from './report.ts';
 import { chosenPrograms } from './set.ts';
+import { measureScaling } from './smp.ts';
 import { changes, tables } from './tables.ts';
 import { siteImage } from '../e2e/support/site-images.ts';
 import { startV86, v86Absent, v86Version } from './v86.ts';
@@ -29,6 +32,7 @@ function progress(what: string): void {
 function inNode(options: Options): void {
   const words = [
     ...['--kernel', siteImage('vmlinuz-cloud'), '--ramdisk', siteImage('initrd.img-cloud'), '--translator', options.translator],
+    ...(options.memoryOrder === 'strict' ? ['--core', 'build/core-ordered.wasm'] : []),
     ...['--bench', options.only ?? 'all', '--rounds', String(options.rounds), '--seconds', '1200', '--counters'],
   ];
   process.exitCode = spawnSync('node_modules/.bin/tsx', ['scripts/boot-node.ts', ...words], { stdio: 'inherit' }).status ?? 1;
@@ -36,7 +40,7 @@ function inNode(options: Options): void {
 
 /** What can be measured here; what cannot says so in the notes. */
 async function measure(options: Options): Promise<Result> {
-  const { parts, rounds, without, translator } = options;
+  const { parts, rounds, without, translator, memoryOrder } = options;
   const notes: string[] = [];
   const tell = <Found>(found: Found | Absent): Found | undefined => {
     if (typeof found !== 'object' || found === null || !('absent' in found)) return found;
@@ -56,21 +60,29 @@ async function measure(options: Options): Promise<Result> {
     const browser = await openBrowser();
     closers.push(() => browser.close());
     const withQemu = !without.has('qemu') && tell(qemuVersion() === undefined ? { absent: QEMU_ABSENT } : true) === true;
-    const system = without.has('v86') ? undefined : await forV86(tell, whole);
+    const beside = [...parts].some((part) => part !== 'feel' && part !== 'smp' && part !== 'idle' && part !== 'pauses');
+    const system = without.has('v86') || !beside ? undefined : await forV86(tell, whole);
     const v86Browser = system === undefined ? undefined : await openBrowser();
     closers.push(() => v86Browser?.close());
 
-    const boots: Boots = { webxen: () => bootWebxen(browser, site, commandLineOf(translator)) };
+    const boots: Boots = { webxen: () => bootWebxen(browser, site, commandLineOf(options)) };
     if (withQemu) boots.qemu = () => bootQemu(kernel, siteImage('initrd.img-cloud'));
     if (system !== undefined && v86Browser !== undefined) boots.v86 = () => bootV86(v86Browser, site, system);
     const boot = parts.has('boot') ? await runBoots(boots, rounds, progress) : NOTHING;
 
-    const feel = parts.has('feel') ? await measureFeel(browser, site, commandLineOf(translator), progress) : [];
+    const feel = parts.has('feel') ? await measureFeel(browser, site, commandLineOf(options), progress) : [];
+
+    const idle = parts.has('idle') ? await measureIdle(browser, site, commandLineOf(options), progress) : undefined;
+    const smp = built !== undefined && parts.has('smp') ? await scaling(browser, site, built, options) : undefined;
+    const pauses =
+      built !== undefined && parts.has('pauses')
+        ? await measurePauses(browser, site, built, commandLineOf(options), chosenPrograms(options.only), progress)
+        : undefined;
 
     const runners: Runner[] = [];
     if (built !== undefined && (whole || parts.has('programs'))) {
       const ramdisks = ramdisks64(built, whole);
-      runners.push(await startWebxen(browser, site, ramdisks, commandLineOf(translator)));
+      runners.push(await startWebxen(browser, site, ramdisks, commandLineOf(options)));
       if (withQemu) runners.push(startQemu(kernel, ramdisks, BOOT_MS));
       if (system !== undefined && v86Browser !== undefined) runners.push(startV86(v86Browser, site, system, BOOT_MS));
       closers.push(async () => {
@@ -96,15 +108,28 @@ async function measure(options: Options): Promise<Result> {
         ...(withQemu ? { qemu: qemuVersion() ?? '' } : {}),
         ...(system === undefined ? {} : { v86: v86Version() }),
       },
-      settings: { rounds, translator },
+      settings: { rounds, translator, memoryOrder },
       notes: [...notes, ...boot.notes, ...programs.notes, ...wholes.notes],
       boot: boot.rows,
       programs: programs.rows,
       whole: wholes.rows,
       feel,
+      smp,
+      idle,
+      pauses,
     };
   } finally {
     for (const close of closers.reverse()) await close();
+  }
+}
+
+/** In a page of its own, closed before others are measured. */
+async function scaling(browser: MeasuredBrowser, site: Site, built: Built, options: Options): Promise<Scaling> {
+  const runner = await startWebxen(browser, site, ramdisks64(built, false), commandLineOf(options));
+  try {
+    return await measureScaling(browser, runner, built, options.rounds, progress);
+  } finally {
+    await runner.close();
   }
 }
 
@@ -115,12 +140,16 @@ async function forV86(tell: <Found>(found: Found | Absent) => Found | undefined,
   return built === undefined ? undefined : tell<System32>(await system32(built, whole));
 }
 
-function commandLineOf(translator: string): string {
-  return translator === 'on' ? '' : `translator=${translator}`;
+/** What the hypervisor is told. */
+function commandLineOf({ translator, memoryOrder }: Pick<Options, 'translator' | 'memoryOrder'>): string {
+  return [
+    ...(translator === 'on' ? [] : [`translator=${translator}`]),
+    ...(memoryOrder === 'host' ? [] : [`memory-order=${memoryOrder}`]),
+  ].join(' ');
 }
 
 /** One program in a page that profiles. */
-async function profile(name: string, translator: string): Promise<void> {
+async function profile(name: string, options: Options): Promise<void> {
   const [program] = chosenPrograms(name);
   const built = buildPrograms(64);
   if ('absent' in built) throw new UsageError(built.absent);
@@ -129,7 +158,7 @@ async function profile(name: string, translator: string): Promise<void> {
   const browser = await openBrowser();
   try {
     progress(`${name} with a profile`);
-    const runner = await startWebxen(browser, site, ramdisks64(built, false), `${commandLineOf(translator)} profile`.trim());
+    const runner = await startWebxen(browser, site, ramdisks64(built, false), `${commandLineOf(options)} profile`.trim());
     const found = await profileProgram(runner, built, program);
     console.log(`\n${profileText(found)}\n\nkept as ${keepProfile(found)}`);
   } finally {
@@ -154,7 +183,7 @@ async function main(): Promise<void> {
     return;
   }
   if (options.profile !== undefined) {
-    await profile(options.profile, options.translator);
+    await profile(options.profile, options);
     return;
   }
   const result = options.result === undefined ? await measure(options) : readResult(options.result);

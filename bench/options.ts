@@ -8,6 +8,9 @@ What is measured (all of it unless some is named):
   --boot                from the start of a guest to its login
   --whole               gzip, openssl, python3 and others of Debian's programs
   --feel                from a key to its echo, and frames a second, beside a busy domain
+  --smp                 two vCPUs beside one at work for two processes
+  --idle                what a machine costs whose guest has nothing to do
+  --pauses              how long guests stand still for the translator
   --only NAME,NAME      of the programs these alone (implies --programs)
   --disks               a guest's disk beside the browser's database (nothing else then)
   --profile NAME        leaves build/bench/profile-NAME.txt and .json: where the time of a program goes (nothing else then)
@@ -19,6 +22,7 @@ How:
   --quick               one round
   --node                the programs in webxen under Node instead of a browser
   --translator WORD     on, off or eager, in webxen (default on)
+  --memory-order WORD   host or strict, in webxen (default host)
 
 Results are shown, and kept in build/bench/ as JSON with date, browser and processor:
   --compare FILE        show this run beside an earlier result (with --result FILE: that one, and run nothing)
@@ -32,14 +36,15 @@ export interface Options {
   readonly rounds: number;
   readonly node: boolean;
   readonly translator: string;
+  readonly memoryOrder: string;
   readonly disks: boolean;
   readonly profile: string | undefined;
   readonly compare: string | undefined;
   readonly result: string | undefined;
 }
 
-export type Part = 'programs' | 'boot' | 'whole' | 'feel';
-const PARTS: readonly Part[] = ['programs', 'boot', 'whole', 'feel'];
+export type Part = 'programs' | 'boot' | 'whole' | 'feel' | 'smp' | 'idle' | 'pauses';
+const PARTS: readonly Part[] = ['programs', 'boot', 'whole', 'feel', 'smp', 'idle', 'pauses'];
 
 /** A mistake on the command line, told without a stack. */
 export class UsageError extends Error {}
@@ -56,6 +61,10 @@ export function readOptions(words: readonly string[]): Options | undefined {
         boot: { type: 'boolean', default: false },
         whole: { type: 'boolean', default: false },
         feel: { type: 'boolean', default: false },
+        smp: { type: 'boolean', default: false },
+        idle: { type: 'boolean', default: false },
+        pauses: { type: 'boolean', default: false },
+        'memory-order': { type: 'string', default: 'host' },
         disks: { type: 'boolean', default: false },
         profile: { type: 'string' },
         only: { type: 'string' },
@@ -77,6 +86,7 @@ export function readOptions(words: readonly string[]): Options | undefined {
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
   if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError('--rounds takes a number of 1 or more.');
   if (!['on', 'off', 'eager'].includes(values.translator)) throw new UsageError('--translator takes on, off or eager.');
+  if (!['host', 'strict'].includes(values['memory-order'])) throw new UsageError('--memory-order takes host or strict.');
   const without = values.here ? ['native', 'qemu', 'v86'] : values.without.split(',').filter((name) => name !== '');
   const unknown = without.find((name) => !['native', 'qemu', 'v86'].includes(name));
   if (unknown !== undefined) throw new UsageError(`--without knows native, qemu and v86, not ${unknown}.`);
@@ -87,6 +97,7 @@ export function readOptions(words: readonly string[]): Options | undefined {
     rounds,
     node: values.node,
     translator: values.translator,
+    memoryOrder: values['memory-order'],
     disks: values.disks,
     profile: values.profile,
     compare: values.compare,

@@ -73,6 +73,7 @@ describe('summarise', () => {
         [0x401208, 0x401208, 0x40121c, 6],
       ],
       exits: [[EXIT_BLOCK, 4]],
+      pauses: [],
     },
     symbols,
     { fault: 2 },

@@ -1,6 +1,7 @@
 /** What the bench found: kept as JSON in build/bench, shown as tables, compared with an earlier run. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import type { ProfilePause } from '../src/engine/jit/code-profile.ts';
 
 const FOLDER = 'build/bench';
 
@@ -56,17 +57,62 @@ export interface Feeling {
   readonly longestFrameMs: number;
 }
 
+/** The same work of two processes with one vCPU and with two, round by round; seconds. */
+export interface Scaling {
+  readonly one: readonly ScalingSample[];
+  readonly two: readonly ScalingSample[];
+  /** On this machine's own processors, one or all of them. */
+  readonly native: readonly { readonly one: number; readonly two: number }[];
+}
+
+export interface ScalingSample {
+  /** By the guest's clock. */
+  readonly elapsed: number;
+  /** Processor time of all of the browser, and of the page's workers alone. */
+  readonly hostCpu: number;
+  readonly workers: number;
+  /** What the workers were ready to run but without a processor of the host. */
+  readonly waited: number;
+  /** Share of the host's processors that other programs used. */
+  readonly others: number;
+  readonly threads: string;
+}
+
+/** A machine with a guest (0 vCPUs: none) that has nothing to do, watched for so many seconds. */
+export interface Idle {
+  readonly vcpus: number;
+  readonly seconds: number;
+  /** Processor time of all of the browser, and of the page's workers alone. */
+  readonly hostCpu: number;
+  readonly workers: number;
+  /** How often threads went on from a sleep. */
+  readonly wakes: number;
+  readonly workerWakes: number;
+  readonly instructions: number;
+  readonly others: number;
+  readonly threads: string;
+}
+
+/** What the translator made a guest wait for, one by one. */
+export interface Pauses {
+  readonly name: string;
+  readonly pauses: readonly ProfilePause[];
+}
+
 export interface Result {
   readonly date: string;
   readonly machine: { readonly processor: string; readonly processors: number; readonly node: string };
   readonly versions: Readonly<Record<string, string>>;
-  readonly settings: { readonly rounds: number; readonly translator: string };
+  readonly settings: { readonly rounds: number; readonly translator: string; readonly memoryOrder?: string };
   /** Why a column is missing, where one is. */
   readonly notes: readonly string[];
   readonly boot: readonly Row[];
   readonly programs: readonly Row[];
   readonly whole: readonly Row[];
   readonly feel: readonly Feeling[];
+  readonly smp?: Scaling | undefined;
+  readonly idle?: readonly Idle[] | undefined;
+  readonly pauses?: readonly Pauses[] | undefined;
 }
 
 export function thisMachine(): Result['machine'] {

@@ -65,13 +65,19 @@ describe('lines of programs', () => {
 
 describe('options', () => {
   it('choose everything, or parts', () => {
-    expect([...(readOptions([])?.parts ?? [])]).toEqual(['programs', 'boot', 'whole', 'feel']);
+    expect([...(readOptions([])?.parts ?? [])]).toEqual(['programs', 'boot', 'whole', 'feel', 'smp', 'idle', 'pauses']);
     expect([...(readOptions(['--only', 'sieve'])?.parts ?? [])]).toEqual(['programs']);
     expect(readOptions(['--quick'])?.rounds).toBe(1);
     expect(readOptions(['--help'])).toBeUndefined();
   });
 
-  it.each([[['--rounds', '0']], [['--without', 'bochs']], [['--translator', 'maybe']], [['--nonsense']]])('refuse %j', (words) => {
+  it.each([
+    [['--rounds', '0']],
+    [['--without', 'bochs']],
+    [['--translator', 'maybe']],
+    [['--memory-order', 'weak']],
+    [['--nonsense']],
+  ])('refuse %j', (words) => {
     expect(() => readOptions(words)).toThrow(UsageError);
   });
 });

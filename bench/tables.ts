@@ -1,6 +1,9 @@
 /** The tables of the bench. */
 import { feelTable } from './feel.ts';
+import { idleTable } from './idle.ts';
+import { pausesTable } from './pauses.ts';
 import { type Column, geometricMean, type Result, type Row, type Sample, shown, table, typical } from './report.ts';
+import { scalingTable } from './smp.ts';
 
 const COLUMNS: readonly Column[] = ['native', 'webxen', 'qemu', 'v86'];
 
@@ -54,7 +57,7 @@ export function tables(result: Result): string {
   const parts = [
     `${date}, ${machine.processors} x ${machine.processor}, ${Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
-      .join(', ')}, ${settings.rounds} rounds, translator ${settings.translator}`,
+      .join(', ')}, ${settings.rounds} rounds, translator ${settings.translator}, memory order ${settings.memoryOrder ?? 'host'}`,
     ...notes.map((note) => `note: ${note}`),
   ];
   for (const rows of [boot, programs, whole]) {
@@ -64,6 +67,9 @@ export function tables(result: Result): string {
   }
   if (all.length > 0) parts.push(inside(all));
   if (result.feel.length > 0) parts.push(feelTable(result.feel));
+  if (result.smp !== undefined) parts.push(scalingTable(result.smp));
+  if (result.idle !== undefined) parts.push(idleTable(result.idle));
+  if (result.pauses !== undefined) parts.push(pausesTable(result.pauses));
   return parts.join('\n\n');
 }
 

@@ -51,13 +51,44 @@ describe('CodeProfile', () => {
   });
 });
 
+describe('pauses', () => {
+  it('are timed where regions were made, and by their parts', () => {
+    let ns = 0;
+    const profile = new CodeProfile(new WebAssembly.Memory({ initial: 1 }), 0, () => ns);
+    const made = { blocks: [{ start: 0, context: null, instructions: [{ position: 0 }] as never, next: null, taken: null }] };
+    let busy = false;
+    const translator = profile.timed({
+      sampleInstructions: 5,
+      sample: () => {
+        ns += 1;
+        if (!busy) return;
+        profile.regionMade(0n, { ...made, instructions: 9 });
+        ns += 20;
+        profile.moduleMade();
+        ns += 300;
+      },
+    });
+    expect(translator.sampleInstructions).toBe(5);
+    translator.sample();
+    busy = true;
+    translator.sample();
+    expect(profile.take()?.pauses).toEqual([[321, 1, 20, 9]]);
+  });
+});
+
 describe('addProfiles', () => {
   it('adds up by address and by reason', () => {
     const part = {
       samples: [[16, 1, 2, 3, 4]] as [number, number, number, number, number][],
       regions: [],
       exits: [[0, 5]] as const,
+      pauses: [[4, 3, 1, 7]] as [number, number, number, number][],
     };
-    expect(addProfiles([part, part])).toEqual({ samples: [[16, 2, 4, 6, 8]], regions: [], exits: [[0, 10]] });
+    expect(addProfiles([part, part])).toEqual({
+      samples: [[16, 2, 4, 6, 8]],
+      regions: [],
+      exits: [[0, 10]],
+      pauses: [...part.pauses, ...part.pauses],
+    });
   });
 });

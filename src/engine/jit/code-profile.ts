@@ -1,7 +1,7 @@
 /**
  * Where a vCPU's time goes, by guest address: for `npm run bench -- --profile`. It stands between the core's `run` and its caller
- * and has runs end more often; the time and instructions of each are put down to the address where it ended. Nothing of it is
- * there when it is off.
+ * and has runs end more often; the time and instructions of each are put down to the address where it ended. It times what the
+ * translator makes the guest wait for, too. Nothing of it is there when it is off.
  */
 import { EXIT_BUDGET, VCPU_INSTRUCTIONS, VCPU_INSTRUCTIONS_TRANSLATED, VCPU_RIP } from '../cpu/layout.ts';
 import type { Region } from './region.ts';
@@ -19,11 +19,20 @@ export type ProfileSample = [address: number, samples: number, ns: number, inter
 /** A translated region: low 48 bits of its entry's address and of its lowest and highest instruction's, and their number. */
 export type ProfileRegion = [entry: number, low: number, high: number, instructions: number];
 
+/** The guest stood still while regions were made: ns in all; of them for choosing the code, and for emitting it. The rest is the engine's. */
+export type ProfilePause = [ns: number, choosing: number, emitting: number, instructions: number];
+
 export interface ProfilePart {
   readonly samples: readonly ProfileSample[];
   readonly regions: readonly ProfileRegion[];
   /** Runs by the reason they ended for, EXIT_*; those that a sample cut off are not counted. */
   readonly exits: readonly (readonly [reason: number, count: number])[];
+  readonly pauses: readonly ProfilePause[];
+}
+
+interface Samples {
+  readonly sampleInstructions: number;
+  sample(): void;
 }
 
 interface Runnable {
@@ -35,6 +44,10 @@ export class CodeProfile {
   private samples = new Map<number, ProfileSample>();
   private regions: ProfileRegion[] = [];
   private exits = new Map<number, number>();
+  private pauses: ProfilePause[] = [];
+  /** Of the pause under way: when its last step began, and what it consists of so far. */
+  private stepSince = 0;
+  private pause: ProfilePause = [0, 0, 0, 0];
 
   constructor(
     memory: WebAssembly.Memory,
@@ -49,8 +62,37 @@ export class CodeProfile {
     return { ...core, run: (cpu: number, budget: number) => this.run(core, cpu, budget) };
   }
 
+  /** The translator as it is, but timed. */
+  timed<Translator extends Samples>(translator: Translator): Samples {
+    return {
+      sampleInstructions: translator.sampleInstructions,
+      sample: () => {
+        const began = this.nowNs();
+        this.stepSince = began;
+        this.pause = [0, 0, 0, 0];
+        translator.sample();
+        if (this.pause[3] === 0 || this.pauses.length >= REGIONS_MAXIMUM) return;
+        this.pause[0] = this.nowNs() - began;
+        this.pauses.push(this.pause);
+      },
+    };
+  }
+
+  private step(which: 1 | 2): void {
+    const now = this.nowNs();
+    this.pause[which] += now - this.stepSince;
+    this.stepSince = now;
+  }
+
+  /** For the translator to call with each module emitted. */
+  readonly moduleMade = (): void => {
+    this.step(2);
+  };
+
   /** For the translator to call with the page of the entry and the region made. */
   readonly regionMade = (page: bigint, { blocks, instructions }: Pick<Region, 'blocks' | 'instructions'>): void => {
+    this.step(1);
+    this.pause[3] += instructions;
     if (this.regions.length >= REGIONS_MAXIMUM) return;
     const positions = blocks.flatMap((block) => block.instructions.map(({ position }) => position));
     const place = (position: number): number => Number((page + BigInt(position)) & ADDRESS_MASK);
@@ -62,7 +104,8 @@ export class CodeProfile {
   /** What was gathered since the last time; undefined when that is nothing. */
   take(): ProfilePart | undefined {
     if (this.samples.size === 0 && this.regions.length === 0) return undefined;
-    const part = { samples: [...this.samples.values()], regions: this.regions, exits: [...this.exits] };
+    const part = { samples: [...this.samples.values()], regions: this.regions, exits: [...this.exits], pauses: this.pauses };
+    this.pauses = [];
     this.samples = new Map();
     this.regions = [];
     this.exits = new Map();
@@ -119,5 +162,10 @@ export function addProfiles(parts: readonly ProfilePart[]): ProfilePart {
     }
     for (const [reason, count] of part.exits) exits.set(reason, (exits.get(reason) ?? 0) + count);
   }
-  return { samples: [...samples.values()], regions: parts.flatMap(({ regions }) => regions), exits: [...exits] };
+  return {
+    samples: [...samples.values()],
+    regions: parts.flatMap(({ regions }) => regions),
+    exits: [...exits],
+    pauses: parts.flatMap(({ pauses }) => pauses),
+  };
 }

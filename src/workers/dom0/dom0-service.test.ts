@@ -57,7 +57,7 @@ const platform = (): Dom0Platform => ({
         return guest.ring;
       },
       guest: () => undefined,
-      profile: () => ({ samples: [[0x401000, 1, 2, 3, 4]], regions: [], exits: [] }),
+      profile: () => ({ samples: [[0x401000, 1, 2, 3, 4]], regions: [], exits: [], pauses: [] }),
       counters: (domid) => [
         {
           vcpu: 0,

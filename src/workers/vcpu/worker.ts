@@ -44,10 +44,11 @@ function live({ memory, module, vcpu, powerOnMs, translator, profile }: StartVcp
   const profiled = profile ? new CodeProfile(memory, vcpuBlockOf(vcpu), () => clock.nowNs()) : undefined;
   const options = {
     ...(translator === 'eager' ? EAGER_OPTIONS : DEFAULT_OPTIONS),
-    ...(profiled === undefined ? {} : { onRegion: profiled.regionMade }),
+    ...(profiled === undefined ? {} : { onRegion: profiled.regionMade, onModule: profiled.moduleMade }),
   };
   const hot = translator === 'off' ? null : createTranslator(core, memory, vcpuBlockOf(vcpu), options);
-  const runner = new VcpuRunner(profiled?.around(core) ?? core, memory, vcpu, clock, failed, hot);
+  const translating = hot === null || profiled === undefined ? hot : profiled.timed(hot);
+  const runner = new VcpuRunner(profiled?.around(core) ?? core, memory, vcpu, clock, failed, translating);
   const words = new Int32Array(memory.buffer);
   let nextReportNs = 0;
   for (;;) {
