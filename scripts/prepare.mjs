@@ -146,7 +146,16 @@ export function prepare(options = {}) {
 
 /** The static site in dist/, built again when anything it is made of has changed. */
 export function buildSite() {
-  const inputs = ['index.html', 'vite.config.ts', 'package-lock.json', 'src', 'public', 'build/core.wasm', 'build/core-ordered.wasm', 'build/codec.wasm'];
+  const inputs = [
+    'index.html',
+    'vite.config.ts',
+    'package-lock.json',
+    'src',
+    'public',
+    'build/core.wasm',
+    'build/core-ordered.wasm',
+    'build/codec.wasm',
+  ];
   unlessDone('site', inputs, ['dist/index.html'], () => {
     say('building the site');
     run('Building the site', installed('vite'), ['build', '--logLevel', 'error']);
