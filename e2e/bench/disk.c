@@ -1,8 +1,9 @@
 /*
- * The I/O program of `npm run bench -- disks`: disk DEVICE read|write seq|rnd BYTES DEPTH COUNT SPAN [flush] carries out COUNT accesses
- * of BYTES each within the first SPAN bytes of the device, past the page cache, DEPTH of them at a time (1 = one after the other by
- * pread and pwrite, more = by the kernel's asynchronous I/O), and prints how many nanoseconds that took. What it writes differs
- * from block to block and is no zeros.
+ * The I/O program of `npm run bench -- --disks`: disk DEVICE read|write seq|rnd BYTES DEPTH COUNT MILLISECONDS SPAN [flush] carries
+ * out at least COUNT accesses of BYTES each, for at least so many milliseconds, within the first SPAN bytes of the device, past the
+ * page cache, DEPTH of them at a time (1 = one after the other by pread and pwrite, more = by the kernel's asynchronous I/O), and
+ * prints how many there were and how many nanoseconds that took. What it writes differs from block to block, is no zeros and cannot
+ * be compressed.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -36,11 +37,11 @@ static void fail(const char *what) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 8) return 2;
+  if (argc < 9) return 2;
   int writes = strcmp(argv[2], "write") == 0, random = strcmp(argv[3], "rnd") == 0;
   size_t bytes = strtoul(argv[4], 0, 10);
-  unsigned depth = (unsigned)strtoul(argv[5], 0, 10), count = (unsigned)strtoul(argv[6], 0, 10);
-  uint64_t blocks = strtoull(argv[7], 0, 10) / bytes;
+  unsigned depth = (unsigned)strtoul(argv[5], 0, 10), least = (unsigned)strtoul(argv[6], 0, 10), count = 0;
+  uint64_t duration = strtoull(argv[7], 0, 10) * 1000000u, blocks = strtoull(argv[8], 0, 10) / bytes;
   if (depth < 1 || depth > DEPTH_MAX || blocks == 0) return 2;
   int disk = open(argv[1], (writes ? O_RDWR : O_RDONLY) | O_DIRECT);
   if (disk < 0) fail(argv[1]);
@@ -50,9 +51,9 @@ int main(int argc, char **argv) {
 
   uint64_t began = now();
   if (depth == 1) {
-    for (unsigned n = 0; n < count; n++) {
-      off_t at = (off_t)((random ? next() : n) % blocks * bytes);
-      *(uint32_t *)buffer = n | 1;
+    for (; count < least || now() - began < duration; count++) {
+      off_t at = (off_t)((random ? next() : count) % blocks * bytes);
+      *(uint32_t *)buffer = count | 1;
       ssize_t done = writes ? pwrite(disk, buffer, bytes, at) : pread(disk, buffer, bytes, at);
       if (done != (ssize_t)bytes) fail("transfer");
     }
@@ -61,11 +62,11 @@ int main(int argc, char **argv) {
     if (syscall(SYS_io_setup, depth, &context) != 0) fail("io_setup");
     static struct iocb blocksOf[DEPTH_MAX], *ready[DEPTH_MAX];
     static struct io_event events[DEPTH_MAX];
-    unsigned readyCount = 0, started = 0, finished = 0;
+    unsigned readyCount = 0, started = 0;
     for (unsigned n = 0; n < depth; n++) ready[readyCount++] = &blocksOf[n];
-    while (finished < count) {
+    for (int more = 1; more || count < started; more = more && (started < least || now() - began < duration)) {
       unsigned submit = 0;
-      for (; submit < readyCount && started < count; submit++, started++) {
+      for (; more && submit < readyCount; submit++, started++) {
         struct iocb *block = ready[submit];
         char *mine = buffer + (size_t)(block - blocksOf) * bytes;
         memset(block, 0, sizeof *block);
@@ -79,17 +80,17 @@ int main(int argc, char **argv) {
       if (submit > 0 && syscall(SYS_io_submit, context, (long)submit, ready) != (long)submit) fail("io_submit");
       readyCount = 0;
       // A quarter of the depth at a time, as programs do that keep a queue filled.
-      long least = started - finished < depth / 4 ? 1 : (long)(depth / 4);
-      long got = syscall(SYS_io_getevents, context, least, (long)depth, events, NULL);
+      long wanted = started - count < depth / 4 ? 1 : (long)(depth / 4);
+      long got = syscall(SYS_io_getevents, context, wanted, (long)depth, events, NULL);
       if (got < 1) fail("io_getevents");
       for (long n = 0; n < got; n++) {
         if ((size_t)events[n].res != bytes) fail("transfer");
         ready[readyCount++] = (struct iocb *)(uintptr_t)events[n].obj;
       }
-      finished += (unsigned)got;
+      count += (unsigned)got;
     }
   }
-  if (argc > 8 && fsync(disk) != 0) fail("fsync");
-  printf("nanoseconds %llu\n", (unsigned long long)(now() - began));
+  if (argc > 9 && fsync(disk) != 0) fail("fsync");
+  printf("accesses %u nanoseconds %llu\n", count, (unsigned long long)(now() - began));
   return 0;
 }
