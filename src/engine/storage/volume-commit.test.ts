@@ -109,3 +109,50 @@ describe('a commit of several volumes', () => {
     expect(() => pool.createUnstored('.f', CHUNK_BYTES)).toThrow('already');
   });
 });
+
+describe('a volume that grows while it is being stored', () => {
+  it('is stored as it was when the commit began, then as it is', async () => {
+    const inner = new MemoryChunkStore();
+    const store = new FaultyChunkStore(inner);
+    const pool = await VolumePool.open(store);
+    const volume = pool.createUnstored('.file', 40 * CHUNK_BYTES);
+    for (let chunk = 0; chunk < 40; chunk += 1) await volume.write(chunk * CHUNK_SECTORS, sector(chunk + 1));
+    const flushed = volume.flush();
+    while (store.commits.length < 1) await Promise.resolve();
+    expect(store.commits[0]!.records ?? []).toEqual([]);
+    // More pages of the map than it had.
+    pool.growUnstored(volume, PAGE_SPAN_BYTES + CHUNK_BYTES);
+    await volume.write(PAGE_SPAN_BYTES / SECTOR_BYTES, sector(99));
+    await flushed;
+    const before = (await VolumePool.open(inner)).volume('.file');
+    expect(before?.sizeBytes).toBe(40 * CHUNK_BYTES);
+    expect(await valueAt(before, 39 * CHUNK_SECTORS)).toBe(40);
+    await volume.flush();
+    const after = (await VolumePool.open(inner)).volume('.file');
+    expect(after?.sizeBytes).toBe(PAGE_SPAN_BYTES + CHUNK_BYTES);
+    expect(await valueAt(after, PAGE_SPAN_BYTES / SECTOR_BYTES)).toBe(99);
+    expect(await valueAt(after, 39 * CHUNK_SECTORS)).toBe(40);
+  });
+});
+
+describe('writing behind', () => {
+  it('begins with a batch of chunks that were written in order, and does not with as many written here and there', async () => {
+    const store = new FaultyChunkStore(new MemoryChunkStore());
+    const pool = await VolumePool.open(store);
+    const volume = await pool.create('v', 64 * CHUNK_BYTES);
+    store.commits.length = 0;
+    const half = new Uint8Array(CHUNK_BYTES / 2).fill(7);
+    for (let chunk = 0; chunk < 32; chunk += 1) await volume.write(((chunk * 7) % 32) * CHUNK_SECTORS, half);
+    await settle();
+    expect(store.commits).toEqual([]);
+    for (let part = 0; part < 36; part += 1) await volume.write((part * CHUNK_SECTORS) / 2, half);
+    await settle();
+    expect(store.commits.length).toBeGreaterThan(0);
+    expect(volume.isDirty).toBe(true);
+    await volume.flush();
+    expect(volume.isDirty).toBe(false);
+  });
+});
+
+/** What goes on by itself has its turn. */
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));

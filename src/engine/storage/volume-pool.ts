@@ -31,11 +31,16 @@ import {
 /** Chunks in one batch of a commit: 4 MiB. */
 const BATCH_CHUNKS = 16;
 const CACHE_BYTES = 64 * 1024 * 1024;
-const DIRTY_LIMIT_BYTES = 32 * 1024 * 1024;
+const DIRTY_LIMIT_BYTES = 64 * 1024 * 1024;
+/** Buffers of chunks kept to be used again: what one commit lets go of while the next is filled. */
+const SPARE_CHUNKS = 64;
 
 export interface VolumePoolOptions {
   readonly cacheBytes?: number;
-  /** Written and not committed: half of it starts a commit, all of it makes writers wait. */
+  /**
+   * Written and not committed: half of it starts a commit, all of it makes writers wait. A batch full of chunks that a writer in
+   * order has done with starts one as well: they will not change again soon, while those that are written here and there may.
+   */
   readonly dirtyLimitBytes?: number;
   /** Images that volumes are, or were, made from. */
   readonly baseImages?: readonly BaseImage[];
@@ -78,11 +83,14 @@ export interface PoolSnapshot {
 interface Entry {
   readonly volume: Volume;
   pages: number[];
-  /** A commit that is waiting for its turn. */
+  /** A commit that is waiting for its turn, and one that has it, or waits for room in the store. */
   queued: Promise<void> | undefined;
+  storing: Promise<void> | undefined;
   /** The stored record does not say what the volume is: it has none yet, or the size has changed. */
   recordDue: boolean;
   waitsForRoom: boolean;
+  /** Chunks that a writer in order went to the end of since the last commit began. */
+  passed: number;
 }
 
 export class VolumePool {
@@ -112,9 +120,9 @@ export class VolumePool {
     private readonly store: ChunkStore,
     private readonly options: VolumePoolOptions,
   ) {
-    // A fetch must fit, or what it brought would be gone before it is looked at.
+    // What is fetched ahead must fit, or it would be gone before it is looked at.
     this.dirtyLimit = Math.max(2, Math.floor((options.dirtyLimitBytes ?? DIRTY_LIMIT_BYTES) / CHUNK_BYTES));
-    this.cache = new ChunkCache(Math.max(options.cacheBytes ?? CACHE_BYTES, READ_AHEAD_CHUNKS * CHUNK_BYTES), this.dirtyLimit);
+    this.cache = new ChunkCache(Math.max(options.cacheBytes ?? CACHE_BYTES, 3 * READ_AHEAD_CHUNKS * CHUNK_BYTES), SPARE_CHUNKS);
     this.bases = new BaseChunks(options.baseImages ?? []);
     this.loader = new ChunkLoader(store, this.cache, this.bases);
     this.host = {
@@ -126,13 +134,18 @@ export class VolumePool {
           return entry === undefined ? undefined : this.maps.entry(entry.pages, index, volume.name);
         }),
       hasRoom: (volume, chunks) => this.hasRoom(volume, chunks),
-      makeRoom: () => this.flush(),
+      makeRoom: () => this.makeRoom(),
       buffer: () => this.cache.buffer(),
       release: (bytes) => {
         this.cache.release(bytes);
       },
       dirtied: (_volume, change) => {
         this.dirtyChunks += change;
+      },
+      passed: (volume, chunks) => {
+        const entry = this.entry(volume);
+        entry.passed += chunks;
+        if (entry.passed >= BATCH_CHUNKS) this.writeBehind(entry);
       },
       flush: (volume) => this.flushVolume(volume),
       resize: (volume, sizeBytes) => this.resizeVolume(volume, sizeBytes),
@@ -348,7 +361,7 @@ export class VolumePool {
 
   private enter(name: string, sizeBytes: number, readOnly: boolean, pages: number[], recordDue = false): Volume {
     const volume = new Volume(this.host, name, sizeBytes, readOnly);
-    const entry: Entry = { volume, pages, queued: undefined, recordDue, waitsForRoom: true };
+    const entry: Entry = { volume, pages, queued: undefined, storing: undefined, recordDue, waitsForRoom: true, passed: 0 };
     this.entries.set(name, entry);
     this.ofVolume.set(volume, entry);
     return volume;
@@ -410,29 +423,43 @@ export class VolumePool {
     const after = this.dirtyChunks + chunks;
     if (after <= this.dirtyLimit / 2) return true;
     if (after > this.dirtyLimit) return false;
-    if (this.entry(volume).queued === undefined && volume.isDirty && !this.isPaused) {
-      this.flushVolume(volume).catch((error: unknown) => {
-        this.options.log?.(`volumes: ${volume.name} cannot be written behind: ${String(error)}`);
-      });
-    }
+    this.writeBehind(this.entry(volume));
     return true;
+  }
+
+  private writeBehind({ queued, volume }: Entry): void {
+    if (queued !== undefined || !volume.isDirty || this.isPaused) return;
+    this.flushVolume(volume).catch((error: unknown) => {
+      this.options.log?.(`volumes: ${volume.name} cannot be written behind: ${String(error)}`);
+    });
   }
 
   private flushVolume(volume: Volume): Promise<void> {
     const entry = this.entry(volume);
     if (entry.queued !== undefined) return entry.queued;
     if (!volume.isDirty && !entry.recordDue) return Promise.resolve();
-    const queued = this.storeWithRoom(entry);
+    const queued = this.storeWithRoom(entry, () => {
+      entry.queued = undefined;
+      entry.storing = queued;
+    }).finally(() => {
+      if (entry.storing === queued) entry.storing = undefined;
+    });
     entry.queued = queued;
     return queued;
   }
 
+  /** Resolves when a commit that is under way, or else one of all there is, has come to its end. */
+  private async makeRoom(): Promise<void> {
+    for (const { storing } of this.entries.values()) if (storing !== undefined) return storing;
+    await this.flush();
+  }
+
   /** Commits a volume in its turn; when there is no room, again and again, if writers shall wait for it. */
-  private async storeWithRoom(entry: Entry): Promise<void> {
+  private async storeWithRoom(entry: Entry, onTurn: () => void): Promise<void> {
     for (;;) {
       try {
         await this.exclusive(() => {
-          entry.queued = undefined;
+          onTurn();
           // It may have been removed while this waited.
           return this.ofVolume.has(entry.volume) ? this.storeChange([entry]) : Promise.resolve();
         });
@@ -475,18 +502,27 @@ export class VolumePool {
     if (idle && records.length + removed.length + removedRecords.length === 0) return;
     const fresh: (readonly [number, Uint8Array])[] = [];
     const maps = new MapChange(this.maps, () => this.newNumber());
-    const lists = new Map<Entry, number[]>();
+    const lists = new Map<Entry, number[]>(kept.map((entry) => [entry, [...entry.pages]]));
     let unused: number[] = [];
     let held = false;
-    const sizes = new Map(kept.map((entry) => [entry, entry.volume.sizeBytes]));
+    // A volume may grow while this is being stored: that is for the next commit.
+    const sizes = new Map(kept.map((entry) => [entry, sizeBytes ?? entry.volume.sizeBytes]));
+    for (const entry of kept) entry.passed = 0;
+    // Under way while the sums of the next are worked out.
+    let batch: Promise<void> = Promise.resolve();
+    let stored = 0;
     try {
       for (const [entry, chunks] of frozen) {
-        const pages = [...entry.pages];
-        lists.set(entry, pages);
-        const size = sizeBytes ?? sizes.get(entry) ?? 0;
+        const pages = lists.get(entry) ?? [];
+        const size = sizes.get(entry) ?? 0;
         if (sizeBytes !== undefined) maps.resize(pages, size);
         for (const [index, bytes] of chunks) {
           if (index * CHUNK_BYTES >= size) continue;
+          if (fresh.length - stored === BATCH_CHUNKS) {
+            await batch;
+            batch = this.store.commit({ chunks: fresh.slice(stored) });
+            stored = fresh.length;
+          }
           const holds = bytes !== undefined && !isZero(bytes);
           const number = holds ? this.newNumber() : 0;
           if (holds) fresh.push([number, bytes]);
@@ -495,17 +531,17 @@ export class VolumePool {
         maps.dropEmptyPages(pages);
       }
       for (const { pages } of removed) for (const number of pages) maps.release(number);
-      const whole = Math.floor(Math.max(0, fresh.length - 1) / BATCH_CHUNKS) * BATCH_CHUNKS;
-      for (let n = 0; n < whole; n += BATCH_CHUNKS) await this.store.commit({ chunks: fresh.slice(n, n + BATCH_CHUNKS) });
+      await batch;
       unused = [...maps.removedChunks(), ...this.abandoned];
       held = this.snapshots > 0;
       await this.store.commit({
-        chunks: fresh.slice(whole),
+        chunks: fresh.slice(stored),
         removedChunks: held ? [] : unused,
-        records: [...maps.records(), ...volumeRecords(lists, sizeBytes), ...records],
+        records: [...maps.records(), ...volumeRecords(lists, sizes, sizeBytes !== undefined), ...records],
         removedRecords: [...maps.removedRecords(), ...removed.map(({ volume }) => VOLUME_KEY + volume.name), ...removedRecords],
       });
     } catch (cause) {
+      await batch.catch(() => undefined);
       this.abandoned.push(...fresh.map(([number]) => number));
       for (const { volume } of kept) volume.thaw(false);
       if (cause instanceof StorageError) throw cause;
@@ -517,8 +553,7 @@ export class VolumePool {
       this.cache.remove(chunk);
     });
     for (const [entry, pages] of lists) {
-      // Made larger while this was being stored: that is for the next commit.
-      entry.recordDue = entry.volume.sizeBytes !== sizes.get(entry);
+      entry.recordDue = sizeBytes === undefined && entry.volume.sizeBytes !== sizes.get(entry);
       while (pages.length < entry.pages.length) pages.push(0);
       entry.pages = pages;
     }
@@ -548,11 +583,15 @@ export class VolumePool {
 type StoredChange = Omit<PoolChange, 'flushed' | 'removed'> & { readonly removed?: readonly Entry[] };
 
 /** Records of the volumes whose list of pages or size is not what is stored. */
-function volumeRecords(lists: ReadonlyMap<Entry, number[]>, sizeBytes?: number): (readonly [string, Uint8Array])[] {
-  return [...lists].flatMap(([{ pages: before, recordDue, volume }, pages]) => {
-    const same = sizeBytes === undefined && !recordDue && pages.every((number, slot) => number === before[slot]);
-    if (same) return [];
-    const record = { sizeBytes: sizeBytes ?? volume.sizeBytes, readOnly: volume.readOnly, pages };
+function volumeRecords(
+  lists: ReadonlyMap<Entry, number[]>,
+  sizes: ReadonlyMap<Entry, number>,
+  resized: boolean,
+): (readonly [string, Uint8Array])[] {
+  return [...lists].flatMap(([entry, pages]) => {
+    const { pages: before, recordDue, volume } = entry;
+    if (!resized && !recordDue && pages.every((number, slot) => number === before[slot])) return [];
+    const record = { sizeBytes: sizes.get(entry) ?? volume.sizeBytes, readOnly: volume.readOnly, pages };
     return [[VOLUME_KEY + volume.name, encodeVolumeRecord(record)] as const];
   });
 }

@@ -7,7 +7,7 @@ import { lengthOf, SECTOR_BYTES, type DiskImage } from './disk-image.ts';
 
 const ZEROS = new Uint8Array(CHUNK_BYTES);
 const CHUNK_SECTORS = CHUNK_BYTES / SECTOR_BYTES;
-/** Chunks fetched at once, for a reader that goes through the volume in order also ahead: 4 MiB is where the stores are fast. */
+/** Chunks fetched at once: 4 MiB is where the stores are fast. A reader in order has so many under way ahead of it, or twice as many. */
 export const READ_AHEAD_CHUNKS = 16;
 
 /** A chunk that waits to be committed; undefined = given back, reads as zeros. */
@@ -23,11 +23,13 @@ export interface VolumeHost {
   fetch(volume: Volume, indexes: readonly number[]): Promise<void>;
   /** Whether so many dirty chunks can be added. */
   hasRoom(volume: Volume, chunks: number): boolean;
-  /** Commits what is dirty; rejects when that cannot be. */
+  /** Something that was dirty has been committed; rejects when that cannot be. */
   makeRoom(): Promise<void>;
   /** A chunk's buffer with anything in it, and one that is not used any more. */
   buffer(): Uint8Array;
   release(bytes: Uint8Array): void;
+  /** A writer in order has gone to the end of so many chunks. */
+  passed(volume: Volume, chunks: number): void;
   /** The number of dirty chunks changed. */
   dirtied(volume: Volume, change: number): void;
   flush(volume: Volume): Promise<void>;
@@ -42,6 +44,10 @@ export class Volume implements DiskImage {
   /** Being committed; may still be read, not changed. */
   private frozen: DirtyChunks = new Map();
   private lastRead = -1;
+  /** What a reader in order has been got, up to this chunk; 0 = the reader is not in order. */
+  private readAheadTo = 0;
+  /** Where the last write ended. */
+  private writtenTo = -1;
   private invalid: string | undefined;
 
   constructor(
@@ -95,7 +101,7 @@ export class Volume implements DiskImage {
       const start = at % CHUNK_BYTES;
       const length = Math.min(into.length - done, CHUNK_BYTES - start);
       let bytes = this.present(index);
-      if (bytes !== undefined) this.lastRead = index;
+      if (bytes !== undefined) this.noteRead(index, index);
       while (bytes === undefined) {
         await this.load(index, at + into.length - done - start);
         bytes = this.present(index);
@@ -108,19 +114,19 @@ export class Volume implements DiskImage {
   async write(sector: number, from: Uint8Array): Promise<void> {
     this.checkRange(sector, from.length);
     this.checkWritable();
-    if (!this.host.hasRoom(this, chunksOf(from.length))) await this.host.makeRoom();
+    while (!this.host.hasRoom(this, chunksOf(from.length))) await this.host.makeRoom();
     await this.change(sector, from);
+    this.noteWrite(sector * SECTOR_BYTES, from.length);
   }
 
   readNow(sector: number, pieces: readonly Uint8Array[]): boolean {
     const bytes = lengthOf(pieces);
     this.checkRange(sector, bytes);
     const first = sector * SECTOR_BYTES;
+    const firstChunk = Math.floor(first / CHUNK_BYTES);
     const last = Math.floor((first + bytes - 1) / CHUNK_BYTES);
-    for (let index = Math.floor(first / CHUNK_BYTES); index <= last; index += 1) {
-      if (this.present(index) === undefined) return false;
-    }
-    this.lastRead = last;
+    for (let index = firstChunk; index <= last; index += 1) if (this.present(index) === undefined) return false;
+    this.noteRead(firstChunk, last);
     let at = first;
     for (const piece of pieces) {
       for (let done = 0; done < piece.length;) {
@@ -161,7 +167,15 @@ export class Volume implements DiskImage {
         at += length;
       }
     }
+    this.noteWrite(first, bytes);
     return true;
+  }
+
+  private noteWrite(first: number, bytes: number): void {
+    const inOrder = first === this.writtenTo;
+    this.writtenTo = first + bytes;
+    const passed = Math.floor(this.writtenTo / CHUNK_BYTES) - Math.floor(first / CHUNK_BYTES);
+    if (inOrder && passed > 0) this.host.passed(this, passed);
   }
 
   /** For the pool: a write that does not ask for room. */
@@ -194,7 +208,7 @@ export class Volume implements DiskImage {
     for (let index = first; index < end; index += 1) {
       if (!this.dirty.has(index)) {
         if (!this.frozen.has(index) && this.host.committed(this, index) === 0) continue;
-        if (!this.host.hasRoom(this, 1)) await this.host.makeRoom();
+        while (!this.host.hasRoom(this, 1)) await this.host.makeRoom();
       }
       const before = this.dirty.get(index);
       this.setDirty(index, undefined);
@@ -274,11 +288,32 @@ export class Volume implements DiskImage {
   private async load(index: number, end: number): Promise<void> {
     const inOrder = end > 0 && (index === this.lastRead + 1 || index === this.lastRead);
     this.lastRead = index;
-    const last = inOrder ? index + READ_AHEAD_CHUNKS : Math.min(Math.ceil(end / CHUNK_BYTES), index + READ_AHEAD_CHUNKS);
-    const chunks = Math.ceil(this.size / CHUNK_BYTES);
-    const wanted = [index];
-    for (let next = index + 1; next < Math.min(last, chunks); next += 1) if (this.present(next) === undefined) wanted.push(next);
-    await this.host.fetch(this, wanted);
+    const last = index + READ_AHEAD_CHUNKS;
+    if (inOrder) this.readAheadTo = Math.max(this.readAheadTo, last);
+    const absent = this.absent(index + 1, inOrder ? last : Math.min(Math.ceil(end / CHUNK_BYTES), last));
+    await this.host.fetch(this, [index, ...absent]);
+  }
+
+  private absent(from: number, to: number): number[] {
+    const end = Math.min(to, Math.ceil(this.size / CHUNK_BYTES));
+    const found: number[] = [];
+    for (let index = from; index < end; index += 1) if (this.present(index) === undefined) found.push(index);
+    return found;
+  }
+
+  /** These chunks were read from memory. A reader in order gets what follows before it asks for it. */
+  private noteRead(first: number, last: number): void {
+    const inOrder = first === this.lastRead + 1 || first === this.lastRead;
+    if (!inOrder) this.readAheadTo = 0;
+    if (last === this.lastRead) return;
+    this.lastRead = last;
+    const ahead = this.readAheadTo;
+    if (ahead === 0 || ahead - last >= READ_AHEAD_CHUNKS) return;
+    const from = Math.max(ahead, last + 1);
+    this.readAheadTo = from + READ_AHEAD_CHUNKS;
+    const wanted = this.absent(from, this.readAheadTo);
+    // Who comes to a chunk that could not be fetched tries again, and is told.
+    if (wanted.length > 0) this.host.fetch(this, wanted).catch(() => undefined);
   }
 
   /** The bytes of a chunk, to be changed; undefined when they have to be loaded first. `whole`: all of it will be overwritten. */
