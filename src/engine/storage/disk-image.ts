@@ -24,6 +24,11 @@ export interface DiskImage {
    * or does nothing and returns false. RangeError as of `read`.
    */
   readNow?(sector: number, pieces: readonly Uint8Array[]): boolean;
+  /**
+   * Waits until `readNow` or `writeNow` of so many bytes is likely to do it: what they need is in memory, and there is room.
+   * RangeError and rejections as of `read` and `write`.
+   */
+  ready?(sector: number, bytes: number, forWriting: boolean): Promise<void>;
   /** As `write`, of the pieces one behind the other, if that needs no waiting; else false, and nothing is done. */
   writeNow?(sector: number, pieces: readonly Uint8Array[]): boolean;
   /** Resolves when every write that had resolved before the call is durable. */

@@ -171,6 +171,20 @@ export class Volume implements DiskImage {
     return true;
   }
 
+  async ready(sector: number, bytes: number, forWriting: boolean): Promise<void> {
+    this.checkRange(sector, bytes);
+    if (forWriting) {
+      this.checkWritable();
+      while (!this.host.hasRoom(this, chunksOf(bytes))) await this.host.makeRoom();
+    }
+    const first = sector * SECTOR_BYTES;
+    const end = first + bytes;
+    for (let index = Math.floor(first / CHUNK_BYTES); index * CHUNK_BYTES < end; index += 1) {
+      const overwritten = forWriting && index * CHUNK_BYTES >= first && (index + 1) * CHUNK_BYTES <= end;
+      if (!overwritten && this.present(index) === undefined) await this.load(index, forWriting ? 0 : end);
+    }
+  }
+
   private noteWrite(first: number, bytes: number): void {
     const inOrder = first === this.writtenTo;
     this.writtenTo = first + bytes;

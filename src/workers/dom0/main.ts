@@ -7,8 +7,8 @@ import { MICROPYTHON_WASM_URL, spawnScriptWorker } from '../python/browser-scrip
 import { DisposableEvaluator } from '../python/disposable-evaluator.ts';
 import { DEFAULT_MACHINE, type MachineStorage } from '../protocol.ts';
 import { IndexedDbChunkStore } from '../storage/indexeddb-chunk-store.ts';
-import { OpfsChunkStore } from '../storage/opfs-chunk-store.ts';
-import { openPrivateFiles, removePrivateFiles } from '../storage/opfs-files.ts';
+import { removePrivateFiles } from '../storage/opfs-files.ts';
+import { openStoreThread } from '../storage/browser-store-thread.ts';
 import { startShellThread } from '../shell/browser-shell-thread.ts';
 import { ThreadShellProcess } from '../shell/shell-process.ts';
 import { imageCodecs } from '../decoders.ts';
@@ -27,15 +27,7 @@ const VOLUMES = 'webxen-volumes';
 const named = (what: string, { machine }: MachineStorage): string => (machine === DEFAULT_MACHINE ? what : `${what}-${machine}`);
 
 async function openChunks(storage: MachineStorage): Promise<ChunkStore> {
-  const name = named(VOLUMES, storage);
-  switch (storage.kind) {
-    case 'memory':
-      return new MemoryChunkStore();
-    case 'opfs':
-      return new OpfsChunkStore(await openPrivateFiles(name));
-    case 'indexeddb':
-      return IndexedDbChunkStore.open(name);
-  }
+  return storage.kind === 'memory' ? new MemoryChunkStore() : openStoreThread(storage.kind, named(VOLUMES, storage));
 }
 
 async function removeChunks(storage: MachineStorage): Promise<void> {

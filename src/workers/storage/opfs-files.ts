@@ -27,13 +27,29 @@ interface SynchronousFile {
   createSyncAccessHandle(): Promise<StoreFile>;
 }
 
-/** Opens (or makes) the files in a directory of that name. Rejects when another tab has them open. */
+/** A thread that was ended lets go of its files a little later. */
+const ATTEMPTS = 40;
+const BETWEEN_MS = 250;
+
+async function whenFree<Result>(open: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await open();
+    } catch (error) {
+      const taken = error instanceof DOMException && error.name === 'NoModificationAllowedError';
+      if (!taken || attempt === ATTEMPTS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
+    }
+  }
+}
+
+/** Opens (or makes) the files in a directory of that name. Rejects when another thread has them open for long. */
 export async function openPrivateFiles(name: string): Promise<StoreFiles> {
   const root = await navigator.storage.getDirectory();
   const directory = await root.getDirectoryHandle(name, { create: true });
   const open = async (file: string): Promise<StoreFile> => {
     const handle = (await directory.getFileHandle(file, { create: true })) as unknown as SynchronousFile;
-    return handle.createSyncAccessHandle();
+    return whenFree(() => handle.createSyncAccessHandle());
   };
   const opened: StoreFile[] = [];
   const next = async (file: string): Promise<StoreFile> => {

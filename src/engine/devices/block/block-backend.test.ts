@@ -323,9 +323,10 @@ describe('requests', () => {
       [WRITE, 400],
     ] as const)
       front.request(operation, sector, segments);
-    await front.push();
+    const answers = await front.push();
     await settle();
     expect(order).toEqual(['1', '3', '300', 'durable', '400']);
+    expect(answers.size + front.answers().size).toBe(4);
     front.request(BARRIER, 0, []);
     expect([...(await front.push()).values()]).toEqual([{ operation: BARRIER, status: 0 }]);
   });

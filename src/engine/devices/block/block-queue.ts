@@ -213,8 +213,7 @@ export class BlockQueue {
     order.add(async () => {
       let status: number = BLKIF_RSP_OKAY;
       try {
-        if (run.transfer === BLKIF_OP_READ) await this.read(run);
-        else await this.write(run);
+        await this.carryOutLater(run);
       } catch (error) {
         status = BLKIF_RSP_ERROR;
         this.options.log(error instanceof Error ? error.message : String(error));
@@ -251,6 +250,15 @@ export class BlockQueue {
     for (const request of requests) this.respond(request, status);
   }
 
+  /** Waits for the image and copies at once then, if it can do that; else by way of a copy of ours. */
+  private async carryOutLater(run: Run): Promise<void> {
+    const isRead = run.transfer === BLKIF_OP_READ;
+    await this.options.image.ready?.(run.sector, run.sectors * SECTOR_BYTES, !isRead);
+    // The device may have been disconnected meanwhile, and its pages with it.
+    if (this.stopped || this.carryOutNow(run)) return;
+    await (isRead ? this.read(run) : this.write(run));
+  }
+
   private async read({ lent, sector, sectors, segments }: Run): Promise<void> {
     const contents = new Uint8Array(sectors * SECTOR_BYTES);
     await this.options.image.read(sector, contents);
@@ -265,7 +273,7 @@ export class BlockQueue {
   }
 
   private async write({ lent, sector, sectors, segments }: MappedSegments): Promise<void> {
-    // While the request waited for others the device may have been disconnected, and its pages with it.
+    // As above: barriers wait for others as well.
     if (this.stopped) return;
     const contents = new Uint8Array(sectors * SECTOR_BYTES);
     let at = 0;

@@ -50,6 +50,11 @@ export function fileDisk(readOnly: boolean, file: DiskFile): DiskImage {
       await (volumeUpTo(end) ?? (await file.makeVolume(end))).write(sector, from);
       file.written();
     },
+    ready: async (sector, bytes, forWriting) => {
+      check(sector, bytes);
+      if (forWriting) requireWritable();
+      await volumeUpTo(sector * SECTOR_BYTES + bytes)?.ready(sector, bytes, forWriting);
+    },
     readNow: (sector, pieces) => {
       const bytes = lengthOf(pieces);
       check(sector, bytes);

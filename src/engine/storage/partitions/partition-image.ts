@@ -28,6 +28,10 @@ export class PartitionImage implements DiskImage {
     await this.disk.write(this.placed(sector, from.length), from);
   }
 
+  async ready(sector: number, bytes: number, forWriting: boolean): Promise<void> {
+    await this.disk.ready?.(this.placed(sector, bytes), bytes, forWriting);
+  }
+
   readNow(sector: number, pieces: readonly Uint8Array[]): boolean {
     return this.disk.readNow?.(this.placed(sector, lengthOf(pieces)), pieces) ?? false;
   }

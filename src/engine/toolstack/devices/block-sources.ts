@@ -238,6 +238,9 @@ function readOnlyView(volume: DiskImage, name: string): DiskImage {
     sectorBytes: volume.sectorBytes,
     discardGranularity: 0,
     read: (sector, into) => volume.read(sector, into),
+    ready: async (sector, bytes) => {
+      await volume.ready?.(sector, bytes, false);
+    },
     readNow: (sector, pieces) => volume.readNow?.(sector, pieces) ?? false,
     write: () => Promise.reject(new XendError(`${name} is attached read-only.`)),
     flush: () => volume.flush(),

@@ -140,6 +140,9 @@ function from(disk: DiskImage, offsetBytes: number): DiskImage {
     discardGranularity: first % Math.max(1, disk.discardGranularity) === 0 ? disk.discardGranularity : 0,
     read: (sector, into) => disk.read(sector + first, into),
     write: (sector, bytes) => disk.write(sector + first, bytes),
+    ready: async (sector, bytes, forWriting) => {
+      await disk.ready?.(sector + first, bytes, forWriting);
+    },
     readNow: (sector, pieces) => disk.readNow?.(sector + first, pieces) ?? false,
     writeNow: (sector, pieces) => disk.writeNow?.(sector + first, pieces) ?? false,
     flush: () => disk.flush(),
