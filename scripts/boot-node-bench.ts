@@ -5,7 +5,7 @@ import { withPrograms } from '../bench/ramdisks.ts';
 import { chosenPrograms, parseResult } from '../bench/set.ts';
 
 /** Processor time, s: of this thread, which runs the guest, and of all of the process, which compiles besides. */
-function processCpu(): { thread: number; process: number } {
+export function processCpu(): { thread: number; process: number } {
   const [nanoseconds = '0'] = readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ');
   const { user, system } = process.cpuUsage();
   return { thread: Number(nanoseconds) / 1e9, process: (user + system) / 1e6 };

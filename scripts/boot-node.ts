@@ -2,7 +2,7 @@
  * Boots a kernel as a PV domain in Node, its vCPUs taking turns on one thread (or a thread each), and prints its console:
  * `tsx scripts/boot-node.ts --kernel FILE [--ramdisk FILE] [--memory MIB] [--maxmem MIB] [--vcpus N] [--online N]
  * [--append "ARGUMENTS"] [--disk SOURCE,VDEV,MODE]... [--seconds N] [--threads] [--translator off|on|eager] [--tune '{"threshold":8}'] [--counters] [--counters-at TEXT] [--type "WHAT=>TEXT\\n"]...
- * [--bench NAME,NAME|all] [--rounds N]`
+ * [--bench NAME,NAME|all] [--rounds N] [--pauses]`; the last tells what the guest waited for the translator, in processor time.
  */
 import { readFileSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
@@ -14,10 +14,18 @@ import { CooperativeLauncher } from '../src/engine/hypervisor/cooperative.ts';
 import { Hypervisor } from '../src/engine/hypervisor/hypervisor.ts';
 import type { Clock, HypervisorLog, VcpuLauncher } from '../src/engine/hypervisor/platform.ts';
 import { ConsoleBackend } from '../src/engine/devices/console/console-backend.ts';
-import { DEFAULT_OPTIONS, EAGER_OPTIONS, type Translator, createTranslator } from '../src/engine/jit/index.ts';
+import {
+  CodeProfile,
+  DEFAULT_OPTIONS,
+  EAGER_OPTIONS,
+  type ProfilePause,
+  type Translator,
+  createTranslator,
+} from '../src/engine/jit/index.ts';
 import { XenstoreServer } from '../src/engine/xenstore/server.ts';
 import { writeDomainTree } from '../src/engine/toolstack/xend/domain-tree.ts';
-import { benchInGuest, benchRamdisk } from './boot-node-bench.ts';
+import { pausesTable } from '../bench/pauses.ts';
+import { benchInGuest, benchRamdisk, processCpu } from './boot-node-bench.ts';
 import { attachDisks } from './boot-node-disks.ts';
 import { registerLines } from '../src/engine/hypervisor/crash-report.ts';
 import { vcpuBlockOf } from '../src/engine/hypervisor/domain-memory.ts';
@@ -74,6 +82,7 @@ const { values: options } = parseArgs({
     tune: { type: 'string', default: '{}' },
     bench: { type: 'string' },
     rounds: { type: 'string', default: '3' },
+    pauses: { type: 'boolean', default: false },
   },
 });
 if (options.kernel === undefined) throw new Error('--kernel FILE is needed');
@@ -100,6 +109,7 @@ const entropy = {
   },
 };
 const translators: Translator[] = [];
+const pauses: ProfilePause[] = [];
 const cooperative = new CooperativeLauncher({
   clock,
   turns: {
@@ -119,12 +129,23 @@ const cooperative = new CooperativeLauncher({
   sliceInstructions: Number(options.slice),
   translator: (request, core) => {
     if (options.translator === 'off') return null;
-    const translator = createTranslator(core, request.memory, vcpuBlockOf(request.vcpu), {
+    const cpu = vcpuBlockOf(request.vcpu);
+    const profile = new CodeProfile(request.memory, cpu, () => processCpu().thread * 1e9);
+    const translator = createTranslator(core, request.memory, cpu, {
       ...(options.translator === 'eager' ? EAGER_OPTIONS : DEFAULT_OPTIONS),
       ...(JSON.parse(options.tune) as object),
+      ...(options.pauses ? { onRegion: profile.regionMade, onModule: profile.moduleMade } : {}),
     });
     translators.push(translator);
-    return translator;
+    if (!options.pauses) return translator;
+    const timed = profile.timed(translator);
+    return {
+      sampleInstructions: timed.sampleInstructions,
+      sample: () => {
+        timed.sample();
+        pauses.push(...(profile.take()?.pauses ?? []));
+      },
+    };
   },
 });
 const THREAD = `
@@ -320,4 +341,5 @@ if (!over) {
     for (const line of registerLines(domain.memory, domid, vcpu)) log.write(`(XEN) ${line}\n`);
 }
 if (options.counters) reportCounters('all');
+if (options.pauses) log.write(`${pausesTable([{ name: 'in Node', pauses }])}\n`);
 process.exit(0);

@@ -16,8 +16,8 @@ export async function openMachine(page: Page, parameters = 'boot=memory'): Promi
   return new Machine(page);
 }
 
-/** How long a guest that works may take for something that takes a second or two on an idle machine. */
-export const GUEST_MS = 180_000;
+/** How long a guest that works may take for something that takes a second or two on an idle machine: with little or all code translated longer. */
+export const GUEST_MS = 180_000 * (['off', 'eager'].includes(process.env['WEBXEN_TRANSLATOR'] ?? 'on') ? 4 : 1);
 
 /** Settings of a domain, as its configuration file has them. */
 export type Settings = Readonly<Record<string, string | number>>;

@@ -5,7 +5,7 @@ import { DEFAULT_OPTIONS, Translator, type TranslatorOptions } from './translato
 export { DEFAULT_OPTIONS, EAGER_OPTIONS, Translator } from './translator.ts';
 export type { TranslatorCounters, TranslatorOptions } from './translator.ts';
 export { addProfiles, CodeProfile } from './code-profile.ts';
-export type { ProfilePart, ProfileRegion, ProfileSample } from './code-profile.ts';
+export type { ProfilePart, ProfilePause, ProfileRegion, ProfileSample } from './code-profile.ts';
 export type { TranslatorCore } from './core.ts';
 
 /** Translator of one vCPU: `cpu` is its block in the memory that the core's instance works on. */

@@ -36,7 +36,8 @@ export class TerminalView {
     this.terminal = new Terminal({
       allowProposedApi: true,
       convertEol: options.convertEol ?? false,
-      cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
+      // A blinking one is an animation, for which browsers draw 60 frames a second though nothing changes.
+      cursorBlink: false,
       fontFamily: FONT,
       fontSize: 14,
       lineHeight: 1.15,
