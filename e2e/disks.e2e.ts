@@ -55,6 +55,15 @@ test('what a guest has synced is there after a reload, and a clone goes its own 
   ).toContain('kept\nchanged');
   await machine.run('xm block-detach keeper xvdb');
   expect(await machine.run('xm block-list keeper')).not.toContain('51728');
+
+  await machine.run('truncate -s 3M /root/grows && xm block-attach keeper file:/root/grows xvdd w');
+  const sizeIs = (bytes: number): string =>
+    `n=0; until [ "$(blockdev --getsize64 /dev/xvdd 2>&1)" = ${bytes} ]; do n=$((n + 1)); [ $n -lt 40 ]; sleep 0.5; done`;
+  await inGuest(machine, 'keeper', sizeIs(3 * 2 ** 20));
+  await machine.run('dd if=/dev/zero of=/root/grows bs=1M seek=3 count=4 conv=notrunc');
+  await inGuest(machine, 'keeper', sizeIs(7 * 2 ** 20));
+  await machine.run('truncate -s 70M /root/grows');
+  await inGuest(machine, 'keeper', `${sizeIs(70 * 2 ** 20)}; dd if=/dev/xvdd of=/dev/null bs=1M skip=69`);
   await machine.run('xm destroy keeper');
   await machine.run('lvremove -f vg/copy vg/root');
 });

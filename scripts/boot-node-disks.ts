@@ -56,6 +56,7 @@ export function attachDisks(
       return mebibytes === undefined ? openFile(params, mode === 'r') : openVolume(Number(mebibytes));
     },
     schedule: (task) => setImmediate(task),
+    later: (task) => setImmediate(task),
     log,
   });
   for (const specification of specifications) {

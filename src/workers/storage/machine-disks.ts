@@ -16,6 +16,8 @@ import { messageOf } from '../../engine/toolstack/xend-error.ts';
 import type { StoreClient } from '../../engine/xenstore/client.ts';
 import { restoreWhenFull } from './storage-program.ts';
 
+/** A disk's new size is told to its guest that long after it changed. */
+const RESIZE_MS = 200;
 /** Longest that a write nobody flushes stays in memory only. */
 const WRITE_BEHIND_MS = 5000;
 
@@ -55,6 +57,9 @@ export class MachineDisks {
       store,
       log,
       schedule: options.schedule,
+      later: (task) => {
+        options.clock.after(RESIZE_MS, task);
+      },
       guest: (domid) => options.guest(domid),
       open: (description) => this.sources.open(description),
     });

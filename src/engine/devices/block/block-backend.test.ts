@@ -63,6 +63,7 @@ async function bench({
       });
     },
     schedule: (task) => setImmediate(task),
+    later: (task) => setImmediate(task),
     log: (line) => log.push(line),
     offer,
   });
@@ -119,6 +120,7 @@ describe('the handshake', () => {
       guest: () => undefined,
       open: () => Promise.reject(new Error('x')),
       schedule: (task) => setImmediate(task),
+      later: (task) => setImmediate(task),
       log: () => undefined,
     });
     await settle();

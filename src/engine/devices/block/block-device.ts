@@ -64,6 +64,8 @@ export interface BlockDeviceServices {
   open(description: BlockDescription): Promise<OpenedDisk>;
   /** Calls later, when other work has had its turn. */
   readonly schedule: (task: () => void) => void;
+  /** Calls after a moment: what happens often meanwhile is told to guests once. */
+  readonly later: (task: () => void) => void;
   readonly log: (line: string) => void;
   /** What is offered to front ends. */
   readonly offer: BlockOffer;
@@ -103,6 +105,7 @@ export class BlockDevice {
   private forgetResize: () => void = () => undefined;
   private state = XenbusStateInitialising;
   private gone = false;
+  private resizeDue = false;
 
   constructor(
     private readonly services: BlockDeviceServices,
@@ -143,7 +146,7 @@ export class BlockDevice {
     }
     if (!this.services.store.exists(this.path)) return;
     this.forgetResize = this.disk.image.onResize(() => {
-      this.announceSize();
+      this.resized();
     });
     this.offer();
     this.services.store.watch(`${this.frontend}/state`, this.token, () => {
@@ -197,10 +200,20 @@ export class BlockDevice {
     store.write(`${this.path}/info`, String((image.readOnly ? VDISK_READONLY : 0) | cdrom));
   }
 
+  /** A file that is being written grows with every write. */
+  private resized(): void {
+    if (this.resizeDue) return;
+    this.resizeDue = true;
+    this.services.later(() => {
+      this.resizeDue = false;
+      this.announceSize();
+    });
+  }
+
   /** A connected front end reads the size again when our state is written again. */
   private announceSize(): void {
     const { disk } = this;
-    if (disk === undefined || this.gone) return;
+    if (disk === undefined || this.gone || !this.services.store.exists(this.path)) return;
     this.services.store.transaction((store) => {
       this.putSize(store, disk.image);
       if (this.connected) this.enter(store, XenbusStateConnected);

@@ -179,6 +179,7 @@ it(`${REQUESTS} random requests reach nothing but their own disk and pages, and 
       return Promise.resolve({ image, nodes: { 'physical-device': 'fe:0' }, close: () => Promise.resolve() });
     },
     schedule: (task) => setImmediate(task),
+    later: (task) => setImmediate(task),
     log: (line) => log.push(line),
     offer: DEFAULT_OFFER,
   });

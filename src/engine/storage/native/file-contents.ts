@@ -36,6 +36,8 @@ export interface ContentsHost {
 
 export class FileContents {
   private memoryBytes = 0;
+  /** Files that are disks of somebody who wants to know their size. */
+  private readonly watched = new Map<FileNode, { sectors: number; readonly listeners: Set<() => void> }>();
 
   constructor(private readonly host: ContentsHost) {}
 
@@ -120,7 +122,7 @@ export class FileContents {
         this.host.volumes?.reserve(contents.volume, end);
         await this.writeVolume(node, contents, offset, from);
       }
-      this.host.changed(node);
+      this.changed(node);
       return from.length;
     });
   }
@@ -143,7 +145,7 @@ export class FileContents {
         contents.sizeBytes = sizeBytes;
         this.host.written(node);
       }
-      this.host.changed(node);
+      this.changed(node);
     });
   }
 
@@ -157,7 +159,7 @@ export class FileContents {
       }
       this.checkRoom(bytes.length - this.memoryBytesOf(node));
       this.put(node, bytes);
-      this.host.changed(node);
+      this.changed(node);
       return Promise.resolve();
     });
   }
@@ -177,7 +179,7 @@ export class FileContents {
       this.leave(to);
       to.contents = { kind: 'volume', volume, sizeBytes, tailClean };
       this.host.kept(to);
-      this.host.changed(to);
+      this.changed(to);
       return Promise.resolve();
     });
   }
@@ -205,7 +207,35 @@ export class FileContents {
         this.host.written(node);
       },
       flush: () => this.host.flush(node),
+      onResize: (listener) => this.watchSize(node, listener),
     });
+  }
+
+  private watchSize(node: FileNode, listener: () => void): () => void {
+    const watched = this.watched.get(node) ?? { sectors: this.sectorsOf(node), listeners: new Set() };
+    this.watched.set(node, watched);
+    // The same function may be given twice.
+    const mine = (): void => {
+      listener();
+    };
+    watched.listeners.add(mine);
+    return () => {
+      watched.listeners.delete(mine);
+      if (watched.listeners.size === 0) this.watched.delete(node);
+    };
+  }
+
+  private changed(node: FileNode): void {
+    this.host.changed(node);
+    const watched = this.watched.get(node);
+    const sectors = this.sectorsOf(node);
+    if (watched === undefined || watched.sectors === sectors) return;
+    watched.sectors = sectors;
+    for (const listener of watched.listeners) listener();
+  }
+
+  private sectorsOf(node: FileNode): number {
+    return Math.floor(this.sizeOf(node) / SECTOR_BYTES);
   }
 
   /** The node is gone for good. */
@@ -261,7 +291,7 @@ export class FileContents {
     const large: VolumeContents = { kind: 'volume', volume, sizeBytes: bytes.length, tailClean: true };
     node.contents = large;
     this.host.written(node);
-    this.host.changed(node);
+    this.changed(node);
     return large;
   }
 
@@ -273,7 +303,7 @@ export class FileContents {
     const bytes = await this.wholeOf(contents);
     this.checkRoom(bytes.length);
     this.put(node, bytes.slice());
-    this.host.changed(node);
+    this.changed(node);
   }
 
   /** The contents, once a disk that is still to be made is made. */
@@ -323,7 +353,7 @@ export class FileContents {
     node.contents = { kind: 'volume', volume, sizeBytes, tailClean: true };
     this.host.kept(node);
     this.host.written(node);
-    this.host.changed(node);
+    this.changed(node);
   }
 
   private async wholeOf(

@@ -15,6 +15,8 @@ export interface DiskFile {
   /** Only what the volume holds has changed. */
   written(): void;
   flush(): Promise<void>;
+  /** Called when the number of whole sectors has changed; the function returned ends that. */
+  onResize(listener: () => void): () => void;
 }
 
 export function fileDisk(readOnly: boolean, file: DiskFile): DiskImage {
@@ -70,7 +72,7 @@ export function fileDisk(readOnly: boolean, file: DiskFile): DiskImage {
     },
     flush: () => file.flush(),
     discard: (sector, count) => discard(sector, count),
-    onResize: () => () => undefined,
+    onResize: (listener) => file.onResize(listener),
   };
 
   async function discard(sector: number, count: number): Promise<void> {

@@ -143,6 +143,27 @@ describe('large and sparse files', () => {
     await file.close();
   });
 
+  it('tell, as disks, when they have grown or become smaller', async () => {
+    const { files } = await memoryFiles({ chunks: new MemoryChunkStore() });
+    await files.truncate('/disk', 4096);
+    const file = await files.open('/disk');
+    const disk = file.disk(false)!;
+    const sizes: number[] = [];
+    const forget = disk.onResize(() => sizes.push(disk.sectors));
+    await disk.write(0, new Uint8Array(512));
+    await file.write(0, new Uint8Array(4096));
+    expect(sizes).toEqual([]);
+    await file.write(4096, new Uint8Array(100));
+    await file.write(4196, new Uint8Array(412));
+    await files.truncate('/disk', GIB);
+    await files.writeFile('/disk', new Uint8Array(1024));
+    expect(sizes).toEqual([9, GIB / 512, 2]);
+    forget();
+    await files.truncate('/disk', 0);
+    expect(sizes).toHaveLength(3);
+    await file.close();
+  });
+
   it('keep what is asked for in memory bounded, and say when there is no room', async () => {
     const { files, root } = await memoryFiles({ memoryBytesMax: 100_000 });
     await files.writeFile('/a', new Uint8Array(90_000));

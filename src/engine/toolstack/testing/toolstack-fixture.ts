@@ -103,6 +103,7 @@ export class ToolstackFixture {
       guest: () => undefined,
       open: (description) => this.sources.open(description),
       schedule: (task) => void Promise.resolve().then(task),
+      later: (task) => void Promise.resolve().then(task),
       log: () => undefined,
     });
     this.xend = new Xend({
