@@ -91,6 +91,7 @@ describe('a GUID partition table', () => {
     const entries = new Uint8Array(4 * 512);
     const entry = new DataView(entries.buffer);
     entry.setUint32(0, 0x0fc63daf, true);
+    for (let n = 0; n < 16; n += 1) entry.setUint8(16 + n, n + 1);
     entry.setBigUint64(32, 4096n, true);
     entry.setBigUint64(40, 8191n, true);
     [...'root'].forEach((letter, n) => entry.setUint16(56 + n * 2, letter.charCodeAt(0), true));
@@ -105,7 +106,8 @@ describe('a GUID partition table', () => {
       view.setUint32(16, crc32(bytes.subarray(0, 92)), true);
       return bytes;
     };
-    const expected = [{ number: 1, start: 4096, sectors: 4096, type: 0xee, bootable: false, name: 'root' }];
+    const guid = '04030201-0605-0807-090A-0B0C0D0E0F10';
+    const expected = [{ number: 1, start: 4096, sectors: 4096, type: 0xee, bootable: false, name: 'root', guid }];
     await volume.write(2, entries);
     await volume.write(1, header(2));
     await volume.write(SECTORS - 5, entries);

@@ -14,8 +14,9 @@ export interface Partition {
   /** Type byte of a DOS table; 0xee for entries of a GUID table. */
   readonly type: number;
   readonly bootable: boolean;
-  /** Name of an entry of a GUID table. */
+  /** Name and unique identifier of an entry of a GUID table. */
   readonly name?: string;
+  readonly guid?: string;
 }
 
 export interface PartitionTable {
@@ -139,7 +140,8 @@ async function readGptAt(disk: DiskImage, at: number): Promise<PartitionTable | 
     const sectors = Number(entries.getBigUint64(from + 40, true)) - start + 1;
     if (!within(disk, { start, sectors })) continue;
     const name = new TextDecoder('utf-16le').decode(new Uint8Array(entries.buffer, from + 56, 72)).replace(/\0.*$/s, '');
-    partitions.push({ number: n + 1, start, sectors, type: PROTECTIVE, bootable: false, name });
+    const unique = guid(new Uint8Array(entries.buffer, from + 16, 16));
+    partitions.push({ number: n + 1, start, sectors, type: PROTECTIVE, bootable: false, name, guid: unique });
   }
   return { kind: 'gpt', identifier: guid(bytes.subarray(56, 72)), partitions };
 }

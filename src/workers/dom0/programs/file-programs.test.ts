@@ -6,6 +6,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { decoders } from '../../../engine/images/testing/decoders.ts';
 import { DeviceDirectory } from '../../../engine/storage/device-directory.ts';
 import type { FileSystem } from '../../../engine/storage/file-system.ts';
+import { PartitionImage } from '../../../engine/storage/partitions/partition-image.ts';
+import { placePartitions, writePartitionTable } from '../../../engine/storage/partitions/partition-table.ts';
 import { memoryFiles } from '../../../engine/storage/testing/memory-files.ts';
 import { decodeUtf8, encodeUtf8 } from '../../../engine/storage/utf8.ts';
 import type { VolumePool } from '../../../engine/storage/volume-pool.ts';
@@ -194,6 +196,19 @@ describe('blkid, tune2fs and their family', () => {
     expect(await ok('blkid -L first')).toBe('/dev/vg/disk\n');
     expect(await ok('blkid -o export image')).toBe(`DEVNAME=image\nUUID=${uuid}\nBLOCK_SIZE=1024\nTYPE=ext4\n\n`);
     expect(await run('blkid /dev/vg/empty')).toMatchObject({ status: 2, out: '', error: '' });
+    await pool.create('disk', 16 * 1024 * 1024);
+    const whole = pool.volume('disk')!;
+    const [first] = placePartitions([{ type: 0x83, bootable: false }], whole.sectors);
+    await writePartitionTable(whole, [first!], 0x1a2b3c4d);
+    files.devices.add(() => [
+      { name: 'sdq', device: { major: 65, minor: 0 }, image: whole },
+      { name: 'sdq1', device: { major: 65, minor: 1 }, image: new PartitionImage(whole, first!.start, first!.sectors) },
+    ]);
+    expect(await ok('blkid /dev/sdq')).toBe('/dev/sdq: PTUUID="1a2b3c4d" PTTYPE="dos"\n');
+    expect(await ok('blkid /dev/sdq1')).toBe('/dev/sdq1: PARTUUID="1a2b3c4d-01"\n');
+    await ok('mkfs.ext4 -q /dev/sdq1');
+    expect(await ok('blkid /dev/sdq1')).toBe(`/dev/sdq1: UUID="${uuid}" BLOCK_SIZE="1024" TYPE="ext4" PARTUUID="1a2b3c4d-01"\n`);
+    expect(await ok('blkid -t PARTUUID=1a2b3c4d-01 -o device')).toBe('/dev/sdq1\n');
     expect((await run('blkid /dev/nothing')).error).toContain('No such file');
     await ok('truncate -s 1M swap');
     expect(await ok('mkswap -L more swap')).toBe(

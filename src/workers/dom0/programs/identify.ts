@@ -11,6 +11,7 @@ import {
 } from '../../../engine/storage/ext/describe.ts';
 import { decodeName } from '../../../engine/storage/ext/names.ts';
 import { PosixError } from '../../../engine/storage/mountable.ts';
+import { readPartitionTable } from '../../../engine/storage/partitions/partition-table.ts';
 import { resolvePath } from '../../../engine/storage/path.ts';
 import type { Command, CommandIo } from '../../../engine/toolstack/command.ts';
 import type { ParsedOptions } from '../../../engine/toolstack/getopt.ts';
@@ -214,11 +215,23 @@ function formatted(format: string, device: string, tags: Tags): string {
 /** Tags of what is on a device. One that cannot be read is an error only where somebody named it. */
 async function probe(tools: MakeTools, device: string, io: CommandIo, required: boolean): Promise<Tags> {
   try {
-    return await onDisk(tools, device, io, tagsOf);
+    return [...(await onDisk(tools, device, io, tagsOf)), ...(await partitionTags(tools, device, io))];
   } catch (error) {
     if (required) throw error;
     return [];
   }
+}
+
+/** What the table of the disk says of a partition. */
+async function partitionTags(tools: MakeTools, device: string, io: CommandIo): Promise<Tags> {
+  const [, whole, number] = /^(\/dev\/[a-z]+)(\d+)$/.exec(resolvePath(io.directory, device)) ?? [];
+  if (whole === undefined || !(await tools.files.exists(whole))) return [];
+  const table = await onDisk(tools, whole, io, readPartitionTable);
+  const partition = table?.partitions.find((candidate) => candidate.number === Number(number));
+  if (table === undefined || partition === undefined) return [];
+  const { guid, name = '' } = partition;
+  const uuid = guid?.toLowerCase() ?? `${table.identifier.slice(2)}-${partition.number.toString(16).padStart(2, '0')}`;
+  return [...(name === '' ? [] : [['PARTLABEL', name] as const]), ['PARTUUID', uuid]];
 }
 
 async function tagsOf(disk: DiskImage): Promise<Tags> {
@@ -256,5 +269,10 @@ async function tagsOf(disk: DiskImage): Promise<Tags> {
     const label = text(ISO_MAGIC_AT + 39, 32);
     return [['BLOCK_SIZE', '2048'], ...(label === '' ? [] : [['LABEL', label] as const]), ['TYPE', 'iso9660']];
   }
-  return [];
+  const table = await readPartitionTable(disk);
+  if (table === undefined || table.partitions.length === 0) return [];
+  return [
+    ['PTUUID', table.kind === 'dos' ? table.identifier.slice(2) : table.identifier.toLowerCase()],
+    ['PTTYPE', table.kind],
+  ];
 }
