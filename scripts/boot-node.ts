@@ -2,7 +2,8 @@
  * Boots a kernel as a PV domain in Node, its vCPUs taking turns on one thread (or a thread each), and prints its console:
  * `tsx scripts/boot-node.ts --kernel FILE [--ramdisk FILE] [--memory MIB] [--maxmem MIB] [--vcpus N] [--online N]
  * [--append "ARGUMENTS"] [--disk SOURCE,VDEV,MODE]... [--seconds N] [--threads] [--translator off|on|eager] [--tune '{"threshold":8}'] [--counters] [--counters-at TEXT] [--type "WHAT=>TEXT\\n"]...
- * [--bench NAME,NAME|all] [--rounds N] [--pauses]`; the last tells what the guest waited for the translator, in processor time.
+ * [--bench NAME,NAME|all] [--rounds N] [--pauses] [--until TEXT]`: --pauses tells what the guest waited for the
+ * translator, in processor time; with --until the run ends when the console has shown the text.
  */
 import { readFileSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
@@ -82,6 +83,7 @@ const { values: options } = parseArgs({
     tune: { type: 'string', default: '{}' },
     bench: { type: 'string' },
     rounds: { type: 'string', default: '3' },
+    until: { type: 'string' },
     pauses: { type: 'boolean', default: false },
   },
 });
@@ -330,6 +332,15 @@ if (options.bench !== undefined) {
       over = true;
     });
 }
+if (options.until !== undefined)
+  guestConsole.waitFor(options.until).then(
+    () => {
+      over = true;
+    },
+    (error: unknown) => {
+      log.write(`${String(error)}\n`);
+    },
+  );
 machine.onDomainException(() => {
   over = true;
 });

@@ -91,15 +91,18 @@ function hotSource(): string {
   ].join('\n');
 }
 
-/** The run loop with its cases in place. */
-function interpreterSource(): string {
-  const text = readFileSync(join(cpu, 'interpreter.ts'), 'utf8');
+/** The loop that executes operations, with its cases in place. */
+function executeSource(): string {
+  const text = readFileSync(join(cpu, 'execute.ts'), 'utf8');
   const mark = /^ *\/\/ @hot-cases.*$/m;
-  if (!mark.test(text)) throw new Error('interpreter.ts has no mark for the hot cases');
+  if (!mark.test(text)) throw new Error('execute.ts has no mark for the hot cases');
   const cases = hotCases.map(
     ({ name, body, leaves }) => `case hot.HOT_${name}: { ${body} ${leaves ? '' : 'op += OP_BYTES; continue; '}}`,
   );
-  return text.replace(mark, () => cases.join('\n')).replaceAll("from './", "from '../");
+  return text
+    .replace(mark, () => cases.join('\n'))
+    .replaceAll("from './", "from '../")
+    .replaceAll('../generated/', './');
 }
 
 interface BuildOptions {
@@ -115,7 +118,7 @@ function writeGenerated(): void {
   writeIfChanged(join(generated, 'tables.ts'), tablesSource(decoderTables(rows)));
   writeIfChanged(join(generated, 'handlers.ts'), handlersSource());
   writeIfChanged(join(generated, 'hot.ts'), hotSource());
-  writeIfChanged(join(generated, 'interpreter.ts'), interpreterSource());
+  writeIfChanged(join(generated, 'execute.ts'), executeSource());
 }
 
 async function compile(options: BuildOptions): Promise<void> {

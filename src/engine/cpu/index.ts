@@ -8,7 +8,7 @@ import { attachFrames } from './frames';
 import { resetBanks, setMode } from './banks';
 import { initialiseTables } from './generated/handlers';
 
-export { run } from './generated/interpreter';
+export { run } from './interpreter';
 export { getRflags, setRflags } from './flags';
 export { flushTlb, flushPage, setMode } from './banks';
 export { readableSlow, storeMarked } from './memory';

@@ -198,6 +198,11 @@ export const VCPU_USER_BANK = 0x220;
 export const VCPU_BANK_CLOCK = 0x224;
 /** u32: position in the log of table changes up to which this vCPU's banks are right (cpu/table-log.ts). */
 export const VCPU_TABLE_LOG_SEEN = 0x228;
+/** u32: operation from which on `execute` has not counted; u32 (signed): instructions left as it counts (cpu/execute.ts). */
+export const VCPU_RUN_START = 0x4ac;
+export const VCPU_RUN_LEFT = 0x4b4;
+/** u32 (signed): instructions still to be interpreted until `run` returns for a sample; what is not positive asks for one. */
+export const VCPU_SAMPLE_LEFT = 0x22c;
 /** u32: transitions between regions sampled so far. */
 export const VCPU_TRANSITIONS_SAMPLED = 0x4a8;
 /** u32: kind of the slow store pending, one of the three below. */
@@ -215,7 +220,7 @@ export const VCPU_STORE_HOST2 = 0x23c;
 /** u32: data breakpoints (bit n = DRn) that the instruction under way has hit. */
 export const VCPU_WATCH_HITS = 0x51c;
 /** u32: pause instructions since `run` was entered. */
-export const VCPU_PAUSES = 0x4ac;
+export const VCPU_PAUSES = 0x230;
 /** u32, atomic: what a fence stores to and loads from; nobody looks at it. */
 export const VCPU_FENCE = 0x4b0;
 /** 64 bytes, 16-aligned: data of an access that crosses a page or needs a slow store. */
@@ -336,7 +341,9 @@ export const REGION_NEXT = 0;
 export const REGION_KEY = 4;
 export const REGION_TABLE_INDEX = 8;
 export const REGION_FRAME = 12;
-export const REGION_RECORD_BYTES = 16;
+/** u32: host address of what the region's code reads (jit/translation.ts). */
+export const REGION_DATA = 16;
+export const REGION_RECORD_BYTES = 32;
 export const REGION_ENTRY_SHIFT = 24;
 // A frame it was made from: u32 next in its bucket, u32 frame index, u32 record.
 export const REGION_NODE_NEXT = 0;

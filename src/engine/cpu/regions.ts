@@ -11,11 +11,13 @@ import {
   NEXT,
   OP_AUX,
   OP_HANDLER,
+  OP_IMMEDIATE,
   OP_LENGTH,
   OP_LINK,
   OP_OFFSET,
   PAGE_BYTES,
   REDO,
+  REGION_DATA,
   REGION_ENTRY_SHIFT,
   REGION_FRAME,
   REGION_HASH_ENTRIES,
@@ -86,10 +88,10 @@ export function allocateRegionBytes(cpu: usize, bytes: u32): usize {
 }
 
 /**
- * Makes the function at `tableIndex` (bits 0-23; 24-31: which of its entries) the region entered at `host`; its record, or 0 = the
- * arena is full.
+ * Makes the function at `tableIndex` (bits 0-23; 24-31: which of its entries) the region entered at `host`, with what its code reads
+ * at `data`; its record, or 0 = the arena is full.
  */
-export function addRegion(cpu: usize, host: u32, tableIndex: u32): usize {
+export function addRegion(cpu: usize, host: u32, tableIndex: u32, data: usize): usize {
   const record = allocateRegionBytes(cpu, REGION_RECORD_BYTES);
   if (!record) return 0;
   removeRegionAt(cpu, host);
@@ -98,6 +100,7 @@ export function addRegion(cpu: usize, host: u32, tableIndex: u32): usize {
   store<u32>(record, host, REGION_KEY);
   store<u32>(record, tableIndex, REGION_TABLE_INDEX);
   store<u32>(record, frameIndexOf(host), REGION_FRAME);
+  store<u32>(record, <u32>data, REGION_DATA);
   store<u32>(bucket, <u32>record);
   if (!addRegionFrame(cpu, record, host)) return 0;
   const block = blockAt(cpu, host);
@@ -129,6 +132,7 @@ function enterByRegion(first: usize, record: usize): void {
   store<u16>(first, HOT_REGION, OP_HANDLER);
   store<u32>(first, entry & ((1 << REGION_ENTRY_SHIFT) - 1), OP_LINK);
   store<u8>(first, <u8>(entry >> REGION_ENTRY_SHIFT), OP_AUX);
+  store<u32>(first, load<u32>(record, REGION_DATA), OP_IMMEDIATE);
 }
 
 /** To be called for a block just decoded at `host`: enters by a region if there is one. */

@@ -152,10 +152,8 @@ export function specialise(op: usize): void {
   else if (handler == ret.index) to = hot.HOT_RET;
   else if (handler == jmpIndirect.index) to = memory ? hot.HOT_JMP_M : hot.HOT_JMP_R;
   else if (handler == callIndirect.index) to = memory ? hot.HOT_CALL_M : hot.HOT_CALL_R;
-  else if (handler == setcc.index) to = memory ? -1 : hot.HOT_SETCC;
-  else if (handler == cmovcc.index) {
-    if (!memory) to = size == 8 ? hot.HOT_CMOV64_RR : size == 4 ? hot.HOT_CMOV32_RR : -1;
-  } else if (handler == convertAccumulator.index) to = size == 8 ? hot.HOT_CDQE : -1;
+  else if (handler == setcc.index || handler == cmovcc.index) to = -1;
+  else if (handler == convertAccumulator.index) to = size == 8 ? hot.HOT_CDQE : -1;
   else if (handler == extendAccumulator.index) to = size == 8 ? hot.HOT_CQO : size == 4 ? hot.HOT_CDQ : -1;
   else if (handler == nop.index) to = hot.HOT_NOP;
   else flagsKind = UNKNOWN;
@@ -317,13 +315,9 @@ function shiftForm(op: usize, size: u32, kind: u32, memory: bool): i32 {
   if (memory || size < 4) return -1;
   const wide = size == 8;
   const count = (<u32>load<u8>(op, OP_IMMEDIATE)) & (wide ? 63 : 31);
-  if (count == 0) return -1;
+  if (count == 0 || kind < 4) return -1;
   store<u64>(op, <u64>count, OP_IMMEDIATE);
   switch (kind) {
-    case 0:
-      return wide ? hot.HOT_ROL64_I : hot.HOT_ROL32_I;
-    case 1:
-      return wide ? hot.HOT_ROR64_I : hot.HOT_ROR32_I;
     case 4:
     case 6:
       return wide ? hot.HOT_SHL64_I : hot.HOT_SHL32_I;

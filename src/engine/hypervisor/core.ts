@@ -16,7 +16,8 @@ export interface CoreHost {
 export interface CoreExports extends TranslatorCore {
   attach(): void;
   resetVcpu(cpu: number, arena: number): void;
-  run(cpu: number, budget: number): number;
+  /** With a period also returns for samples (cpu/interpreter.ts). */
+  run(cpu: number, budget: number, period?: number): number;
   getRflags(cpu: number): bigint;
   pvAttach(): void;
   pvResetVcpu(cpu: number, id: number): void;

@@ -14,7 +14,9 @@ import {
   EXIT_OFFLINE,
   EXIT_SHUTDOWN,
   EXIT_YIELD,
+  VCPU_BUDGET,
   VCPU_DOORBELL,
+  VCPU_SAMPLE_LEFT,
 } from '../cpu/layout.ts';
 import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable, RUNSTATE_running, SHUTDOWN_crash } from '../abi/sched.ts';
 import {
@@ -53,9 +55,9 @@ export interface RunnerClock {
 
 /** Makes hot code fast: asked between runs, with the vCPU outside guest code. */
 export interface CodeTranslator {
-  /** Instructions to run between samples. */
+  /** Instructions to interpret between samples. */
   readonly sampleInstructions: number;
-  /** A run has used up its budget at the present RIP. */
+  /** So many have been interpreted, up to the present RIP. */
   sample(): void;
 }
 
@@ -176,13 +178,11 @@ export class VcpuRunner {
   private run(budget: number): number {
     const { core, cpu, translator } = this;
     if (translator === null) return core.run(cpu, budget);
-    let left = budget;
-    for (;;) {
-      const turn = Math.min(left, translator.sampleInstructions);
-      const reason = core.run(cpu, turn);
+    for (let left = budget; ;) {
+      const reason = core.run(cpu, left, translator.sampleInstructions);
       if (reason !== EXIT_BUDGET) return reason;
-      translator.sample();
-      left -= turn;
+      if (this.word(cpu + VCPU_SAMPLE_LEFT) <= 0) translator.sample();
+      left = this.word(cpu + VCPU_BUDGET);
       if (left <= 0) return reason;
     }
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EXIT_BLOCK, EXIT_BUDGET, VCPU_INSTRUCTIONS, VCPU_INSTRUCTIONS_TRANSLATED, VCPU_RIP } from '../cpu/layout.ts';
+import { EXIT_BLOCK, EXIT_BUDGET, VCPU_BUDGET, VCPU_INSTRUCTIONS, VCPU_INSTRUCTIONS_TRANSLATED, VCPU_RIP } from '../cpu/layout.ts';
 import { CodeProfile, addProfiles } from './code-profile.ts';
 
 /** A core that runs at addresses in turn, half of it translated, and blocks when told to. */
@@ -16,6 +16,8 @@ function scripted(addresses: readonly bigint[], blocksAfter: number): { profile:
       add(VCPU_INSTRUCTIONS, budget);
       add(VCPU_INSTRUCTIONS_TRANSLATED, Math.floor(budget / 2));
       view.setBigUint64(cpu + VCPU_RIP, addresses[turns % addresses.length]!, true);
+      // As the core does: nothing of the budget is left.
+      view.setInt32(cpu + VCPU_BUDGET, 0, true);
       ns += budget;
       turns += 1;
       return turns === blocksAfter ? EXIT_BLOCK : EXIT_BUDGET;

@@ -3,7 +3,14 @@
  * and has runs end more often; the time and instructions of each are put down to the address where it ended. It times what the
  * translator makes the guest wait for, too. Nothing of it is there when it is off.
  */
-import { EXIT_BUDGET, VCPU_INSTRUCTIONS, VCPU_INSTRUCTIONS_TRANSLATED, VCPU_RIP } from '../cpu/layout.ts';
+import {
+  EXIT_BUDGET,
+  VCPU_BUDGET,
+  VCPU_INSTRUCTIONS,
+  VCPU_INSTRUCTIONS_TRANSLATED,
+  VCPU_RIP,
+  VCPU_SAMPLE_LEFT,
+} from '../cpu/layout.ts';
 import type { Region } from './region.ts';
 
 /** Guest instructions between samples: a prime, so as not to keep step with a loop. */
@@ -36,7 +43,7 @@ interface Samples {
 }
 
 interface Runnable {
-  run(cpu: number, budget: number): number;
+  run(cpu: number, budget: number, period?: number): number;
 }
 
 export class CodeProfile {
@@ -59,7 +66,7 @@ export class CodeProfile {
 
   /** The core as it is, but for `run`, which samples. */
   around<Core extends Runnable>(core: Core): Core {
-    return { ...core, run: (cpu: number, budget: number) => this.run(core, cpu, budget) };
+    return { ...core, run: (cpu: number, budget: number, period = 0) => this.run(core, cpu, budget, period) };
   }
 
   /** The translator as it is, but timed. */
@@ -112,22 +119,24 @@ export class CodeProfile {
     return part;
   }
 
-  private run(core: Runnable, cpu: number, budget: number): number {
+  private run(core: Runnable, cpu: number, budget: number, period: number): number {
     let left = budget;
     for (;;) {
       const turn = Math.min(left, SAMPLE_INSTRUCTIONS);
       const began = this.nowNs();
       const retired = this.count(VCPU_INSTRUCTIONS);
       const translated = this.count(VCPU_INSTRUCTIONS_TRANSLATED);
-      const reason = core.run(cpu, turn);
+      const reason = core.run(cpu, turn, period);
       this.put(
         this.nowNs() - began,
         this.count(VCPU_INSTRUCTIONS) - retired,
         this.count(VCPU_INSTRUCTIONS_TRANSLATED) - translated,
       );
-      left -= turn;
-      if (reason === EXIT_BUDGET && left > 0) continue;
-      this.exits.set(reason, (this.exits.get(reason) ?? 0) + 1);
+      left -= turn - this.view.getInt32(cpu + VCPU_BUDGET, true);
+      this.view.setInt32(cpu + VCPU_BUDGET, left, true);
+      const sample = period > 0 && this.view.getInt32(cpu + VCPU_SAMPLE_LEFT, true) <= 0;
+      if (reason === EXIT_BUDGET && left > 0 && !sample) continue;
+      if (!(reason === EXIT_BUDGET && sample)) this.exits.set(reason, (this.exits.get(reason) ?? 0) + 1);
       return reason;
     }
   }

@@ -1,7 +1,7 @@
 /** What the translator needs of the compiled core (cpu/regions.ts and its neighbours). Pointers are byte offsets in the memory. */
 export interface TranslatorCore {
   readonly table: WebAssembly.Table;
-  addRegion(cpu: number, host: number, tableIndex: number): number;
+  addRegion(cpu: number, host: number, tableIndex: number, data: number): number;
   addRegionFrame(cpu: number, record: number, host: number): number;
   allocateRegionBytes(cpu: number, bytes: number): number;
   codePointer(cpu: number, address: bigint): number;

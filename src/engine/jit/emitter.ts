@@ -31,7 +31,8 @@ import { FunctionWriter, I32, I64, type Label, memoryOp, op } from './wasm-write
 /** Parameters and locals. */
 export const local = {
   cpu: 0,
-  op: 1,
+  /** The operation that entered; from the prologue on what OP_IMMEDIATE of it says: where the region's data are (translation.ts). */
+  data: 1,
   /** General register n is at `registers + n`. */
   registers: 2,
   ccA: 18,
@@ -85,8 +86,8 @@ export class Emitter {
   readonly w = new FunctionWriter();
   readonly vectors = new Vectors(this.w, VECTOR_LOCALS);
   readonly order: AccessOrder;
-  /** Places an operation where handlers can be given it; its address. */
-  placeOperation: (record: Uint8Array) => number = () => 1;
+  /** Makes bytes part of the region's data; where they are there. */
+  placeData: (bytes: Uint8Array) => number = () => 0;
   /** Flag state at this point of the code. */
   state: FlagState = DEAD;
   /** Instructions of the block executed before the present one. */
@@ -137,14 +138,16 @@ export class Emitter {
   pushOperation(i: Instruction): void {
     const { w } = this;
     this.order.forget();
-    const at = this.placeOperation(i.record);
+    const at = this.placeData(i.record);
     if (this.manyPages) {
       w.get(local.cpu);
       this.pushPosition(instructionPage(i));
       w.memory(memoryOp.i64Store, VCPU_PAGE);
     }
     w.get(local.cpu);
+    w.get(local.data);
     w.i32(at);
+    w.emit(op.i32Add);
   }
 
   // ---- registers -------------------------------------------------------------------------------------------------------

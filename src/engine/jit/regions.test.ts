@@ -11,6 +11,7 @@ import {
   VCPU_REGION_ENTRIES,
   VCPU_REQUEST,
   VCPU_RIP,
+  VCPU_SAMPLE_LEFT,
 } from '../cpu/layout.ts';
 import { CoreFixture } from '../cpu/testing/fixture.ts';
 import { newState } from '../cpu/testing/machine-state.ts';
@@ -280,6 +281,46 @@ describe('a fault in a region', () => {
     expect(state.gpr[RAX]).toBe(5n);
     // ZF and PF of the comparison.
     expect(state.rflags & 0x8d5).toBe(0x44);
+  });
+});
+
+describe('samples', () => {
+  const left = (): number => machine.fixture.view.getInt32(machine.fixture.cpu + VCPU_BUDGET, true);
+  const due = (): number => machine.fixture.view.getInt32(machine.fixture.cpu + VCPU_SAMPLE_LEFT, true);
+
+  it('come each time so many instructions have been interpreted, over several runs', () => {
+    machine.place(machine.first, 0xff, 0xc0, 0xeb, 0xfc); // inc eax; jmp to it
+    machine.start();
+    expect(machine.fixture.run(250, 100)).toBe(EXIT_BUDGET);
+    expect([left(), due()]).toEqual([150, 0]);
+    expect(machine.fixture.run(150, 100)).toBe(EXIT_BUDGET);
+    expect([left(), due()]).toEqual([50, 0]);
+    // The budget ends first: no sample is due, and the next run goes on counting.
+    expect(machine.fixture.run(50, 100)).toBe(EXIT_BUDGET);
+    expect([left(), due()]).toEqual([0, 50]);
+    expect(machine.fixture.run(250, 100)).toBe(EXIT_BUDGET);
+    expect([left(), due()]).toEqual([200, 0]);
+    expect(machine.fixture.getState().gpr[RAX]).toBe(150n);
+  });
+
+  it('do not come of what regions execute', () => {
+    machine.place(machine.first, 0xff, 0xc0, 0xeb, 0xfc);
+    machine.translator.translateAt(CODE);
+    machine.start();
+    expect(machine.fixture.run(1000, 100)).toBe(EXIT_BUDGET);
+    expect([left(), due()]).toEqual([0, 100]);
+  });
+
+  it('come of a loop with a region in it for the rest of the loop', () => {
+    // cpuid, which is the interpreter's; jmp SECOND; there inc ebx; jmp back
+    machine.place(machine.first, 0x0f, 0xa2, 0xe9, 0xf9, 0x0f, 0, 0);
+    machine.place(machine.second, 0xff, 0xc3, 0xe9, 0xf9, 0xef, 0xff, 0xff);
+    machine.translator.translateAt(SECOND);
+    machine.start();
+    expect(machine.fixture.run(1000, 100)).toBe(EXIT_BUDGET);
+    // Half of it is interpreted.
+    expect(Math.abs(left() - 800)).toBeLessThan(10);
+    expect(due()).toBeLessThanOrEqual(0);
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * Which target of a region an address is: a table in the vCPU's region arena, of { i32 position, u32 number of the target } each,
+ * Which target of a region an address is: a table in the region's data, of { i32 position, u32 number of the target } each,
  * that is looked up by some bits of the position. The bits are chosen so that no two targets fall together.
  */
 import { type Emitter, local } from './emitter.ts';
@@ -12,13 +12,13 @@ const SLOTS_MAXIMUM = 1024;
 const SHIFTS = 12;
 
 export interface TargetLookup {
-  /** Host address of the table. */
+  /** Offset of the table in the region's data. */
   readonly at: number;
-  /** Pushes where the slot for RIP (in its local) stands in the table. */
+  /** Pushes the address of the slot for RIP (in its local), less the table's offset. */
   pushSlot(e: Emitter): void;
 }
 
-/** `place` puts bytes, a multiple of 16, where the region finds them. null = there are no bits that keep the targets apart. */
+/** `place` makes bytes, a multiple of 16, part of the data. null = there are no bits that keep the targets apart. */
 export function placeLookup(targets: readonly Block[], place: (bytes: Uint8Array) => number): TargetLookup | null {
   const positions = targets.map((block) => block.start);
   const bits = distinguishingBits(positions);
@@ -44,6 +44,8 @@ export function placeLookup(targets: readonly Block[], place: (bytes: Uint8Array
       w.emit(op.i32And);
       w.i32(3);
       w.emit(op.i32Shl);
+      w.get(local.data);
+      w.emit(op.i32Add);
     },
   };
 }

@@ -32,8 +32,10 @@ export class TransitionSamples {
     let next = (sampled - this.seen) >>> 0 > TRANSITION_ENTRIES ? (sampled - TRANSITION_ENTRIES) >>> 0 : this.seen;
     this.seen = sampled;
     for (; next !== sampled; next = (next + 1) >>> 0) {
-      const at = this.cpu + VCPU_TRANSITIONS + (next % TRANSITION_ENTRIES) * TRANSITION_ENTRY_BYTES;
-      const [tableIndex = 0, , low = 0, high = 0] = this.words.subarray(at >>> 2, (at >>> 2) + 4);
+      const at = (this.cpu + VCPU_TRANSITIONS + (next % TRANSITION_ENTRIES) * TRANSITION_ENTRY_BYTES) >>> 2;
+      const tableIndex = this.words[at] ?? 0;
+      const low = this.words[at + 2] ?? 0;
+      const high = this.words[at + 3] ?? 0;
       // A canonical address is exact as a number.
       const rip = (high | 0) * 2 ** 32 + low;
       let from = this.counts.get(rip);

@@ -7,6 +7,7 @@
 import {
   JUMP,
   OP_AUX,
+  OP_IMMEDIATE,
   REDO,
   CODE_TLB_ADDEND,
   CODE_TLB_ENTRY_BYTES,
@@ -33,6 +34,7 @@ import { type Instruction, pageOf } from './instruction.ts';
 import type { Block, Region, Target } from './region.ts';
 import { type TargetLookup, placeLookup } from './target-lookup.ts';
 import { analyseVectors } from './vector-flow.ts';
+import { PAGE_WORD_BYTES, pageWordsBytes, type TranslatedCode } from './translation.ts';
 import { type Facts, NO_FACTS } from './vectors.ts';
 import { type FunctionBody, service } from './wasm-module.ts';
 import { ByteWriter, type Label, memoryOp, op } from './wasm-writer.ts';
@@ -42,11 +44,6 @@ const ALL_REGISTERS = 0xffff;
 /** From an address to the offset of its entry in the code TLB: page number times the size of an entry. */
 const CODE_TLB_INDEX_SHIFT = 12 - Math.log2(CODE_TLB_ENTRY_BYTES);
 const CODE_TLB_INDEX_MASK = (TLB_ENTRIES - 1) * CODE_TLB_ENTRY_BYTES;
-
-/** Places an operation in the vCPU's region arena for handlers; its address, 0 = no room. */
-export type PlaceOperation = (record: Uint8Array) => number;
-
-export class ArenaFull extends Error {}
 
 export class RegionTranslator {
   private readonly e: Emitter;
@@ -61,21 +58,23 @@ export class RegionTranslator {
   private readonly numbers = new Map<Block, number>();
   private readonly behaviours = new Map<Instruction, Behaviour>();
   private lookup: TargetLookup | null = null;
+  private data = new ByteWriter();
 
   /** @param ordered with fences between guest accesses */
-  constructor(placeOperation: PlaceOperation, ordered = false) {
+  constructor(ordered = false) {
     this.e = new Emitter(ordered);
     this.probe = new Emitter(ordered);
-    this.e.placeOperation = (record) => {
-      const at = placeOperation(record);
-      if (at === 0) throw new ArenaFull();
+    this.e.placeData = (bytes) => {
+      const at = this.data.length;
+      this.data.raw(bytes);
       return at;
     };
   }
 
-  /** Throws ArenaFull when the arena has no room for an operation. */
-  translate(region: Region): FunctionBody {
+  translate(region: Region): TranslatedCode {
     const { e } = this;
+    this.data = new ByteWriter();
+    this.data.raw(new Uint8Array(pageWordsBytes(region.pages.length)));
     this.flow = analyseFlow(region);
     this.flags = analyseFlags(this.flow);
     this.loops.clear();
@@ -83,7 +82,7 @@ export class RegionTranslator {
     this.dispatch = null;
     this.numbers.clear();
     this.flow.targets.forEach((block, number) => this.numbers.set(block, number));
-    this.lookup = this.flow.targets.length === 0 ? null : placeLookup(this.flow.targets, (bytes) => e.placeOperation(bytes));
+    this.lookup = this.flow.targets.length === 0 ? null : placeLookup(this.flow.targets, (bytes) => e.placeData(bytes));
     e.w.restart();
     e.state = DEAD;
     e.retired = 0;
@@ -116,7 +115,7 @@ export class RegionTranslator {
     e.w.memory(memoryOp.i32Store, VCPU_BUDGET);
     e.w.get(local.status);
     e.w.u8(op.end);
-    return this.body();
+    return { body: this.body(), data: this.data.result() };
   }
 
   private body(): FunctionBody {
@@ -152,11 +151,14 @@ export class RegionTranslator {
       w.set(to);
     }
     if (this.flow.targets.length > 0) {
-      w.get(local.op);
+      w.get(local.data);
       w.memory(memoryOp.i32Load8U, OP_AUX);
       w.set(local.target);
       this.findFirstPage(region);
     }
+    w.get(local.data);
+    w.memory(memoryOp.i32Load, OP_IMMEDIATE);
+    w.set(local.data);
     if (region.blocks.some((block) => block.instructions.some((i) => i.treatment === 'handler' || i.treatment === 'vector'))) {
       w.get(local.cpu);
       w.memory(memoryOp.i32Load, VCPU_CODE_EPOCH);
@@ -187,7 +189,7 @@ export class RegionTranslator {
     const { e } = this;
     const { w } = e;
     const known = targets.slice(0, entries).every(({ start }) => pageOf(start) === 0);
-    for (const { position, host } of pages) {
+    for (const [n, { position }] of pages.entries()) {
       if (position === 0 && known) continue;
       // Mostly the translation is in the code TLB.
       e.pushPosition(position);
@@ -208,12 +210,14 @@ export class RegionTranslator {
       w.memory(memoryOp.i32Load, CODE_TLB_ADDEND);
       w.get(local.address);
       w.emit(op.i32WrapI64, op.i32Add);
-      w.i32(host);
+      w.get(local.data);
+      w.memory(memoryOp.i32Load, n * PAGE_WORD_BYTES);
       w.emit(op.i32Ne, op.i32Or);
       w.ifUnlikely();
       w.get(local.cpu);
       w.get(local.address);
-      w.i32(host);
+      w.get(local.data);
+      w.memory(memoryOp.i32Load, n * PAGE_WORD_BYTES);
       w.call(service.sameCodePage);
       w.emit(op.i32Eqz);
       w.ifUnlikely();

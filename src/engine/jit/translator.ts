@@ -1,20 +1,22 @@
 /**
  * Finds hot code of one vCPU by sampling and has it run as WebAssembly. Works between runs of the core, on the vCPU's own thread.
  *
- * Where a run ends for want of budget is a sample of where time goes. Code sampled often enough becomes a region (region.ts),
- * its function a slot of the core's table, and the block at its entry is entered by it from then on (cpu/regions.ts). A region
- * that is often left to the same place grows: it is made anew with that place as a further entry. A region whose frames were
- * written dies in the core; sampled again, it comes back without being translated anew if its bytes are the same.
+ * The core returns whenever so many instructions have been interpreted: where it does is a sample of what the interpreter's time
+ * goes to. Code sampled often enough becomes a region (region.ts), its function a slot of the core's table, and the block at its
+ * entry is entered by it from then on (cpu/regions.ts). A region that is often left to the same place grows: it is made anew with
+ * that place as a further entry. A region whose frames were written dies in the core; sampled again, it comes back if its bytes are
+ * the same.
  */
 import { REGION_ENTRY_SHIFT, REGION_TABLE_INDEX, VCPU_REGION_GENERATION, VCPU_RIP } from '../cpu/layout.ts';
 import type { TranslatorCore } from './core.ts';
 import { DEFAULT_LIMITS, type Region, RegionBuilder, type RegionLimits } from './region.ts';
-import { ArenaFull, RegionTranslator } from './translate.ts';
+import { RegionTranslator } from './translate.ts';
+import { PAGE_WORD_BYTES, pageOfPosition, type Translation, translationOf } from './translation.ts';
 import { TransitionSamples } from './transition-samples.ts';
 import { regionImports, regionModule } from './wasm-module.ts';
 
 export interface TranslatorOptions {
-  /** Guest instructions between samples. */
+  /** Instructions interpreted between samples. */
   readonly sampleInstructions: number;
   /** Samples that make code hot. */
   readonly threshold: number;
@@ -32,7 +34,7 @@ export interface TranslatorOptions {
 
 export const DEFAULT_OPTIONS: TranslatorOptions = {
   sampleInstructions: 20_000,
-  threshold: 16,
+  threshold: 24,
   everything: false,
   maximumRegions: 4000,
   growthThreshold: 500,
@@ -51,28 +53,23 @@ const pageStart = (host: number): number => (host & ~PAGE_MASK) >>> 0;
 const pageOf = (rip: bigint): bigint => rip & ~BigInt(PAGE_MASK);
 const offsetOf = (rip: bigint): number => Number(rip & BigInt(PAGE_MASK));
 
-/** Bytes that a region was made from. */
-interface Source {
-  readonly host: number;
-  readonly bytes: Uint8Array;
-}
-
 interface Installed {
   readonly tableIndex: number;
-  /** Virtual address of the page of the first entry when it was translated. */
+  readonly translation: Translation;
+  /** Virtual address of the page of the first entry when it was installed. */
   readonly page: bigint;
-  /** Positions of the entries from there. */
-  readonly entries: readonly number[];
-  /** Host addresses of the entries, and the core's records of those that this region still has. */
-  readonly hosts: readonly number[];
-  readonly records: Map<number, number>;
-  readonly instructions: number;
-  readonly sources: readonly Source[];
-  /** Host addresses of the pages it is made of. */
+  /** Host addresses of its pages, of its entries, and of its data. */
   readonly pages: readonly number[];
+  readonly hosts: readonly number[];
+  readonly data: number;
+  /** The core's records of those entries that this region still has, by their host address. */
+  readonly records: Map<number, number>;
   /** It cannot grow any more. */
   full: boolean;
 }
+
+/** The vCPU's arena for regions has no room. */
+class ArenaFull extends Error {}
 
 export interface TranslatorCounters {
   regions: number;
@@ -99,7 +96,14 @@ const PAGE_MASK = 0xfff;
 
 export class Translator {
   readonly sampleInstructions: number;
-  readonly counters: TranslatorCounters = { regions: 0, instructions: 0, wasmBytes: 0, grown: 0, revived: 0, resets: 0 };
+  readonly counters: TranslatorCounters = {
+    regions: 0,
+    instructions: 0,
+    wasmBytes: 0,
+    grown: 0,
+    revived: 0,
+    resets: 0,
+  };
   private readonly view: DataView;
   private readonly bytes: Uint8Array;
   private readonly imports: WebAssembly.Imports;
@@ -125,11 +129,7 @@ export class Translator {
     this.bytes = new Uint8Array(memory.buffer);
     this.imports = regionImports(core, memory);
     this.limits = { ...DEFAULT_LIMITS, everything: options.everything };
-    this.compiler = new RegionTranslator((record) => {
-      const at = core.allocateRegionBytes(cpu, record.length) >>> 0;
-      if (at !== 0) this.bytes.set(record, at);
-      return at;
-    }, core.ordersAccesses() !== 0);
+    this.compiler = new RegionTranslator(core.ordersAccesses() !== 0);
     this.transitions = new TransitionSamples(new Uint32Array(memory.buffer), cpu, options.growthThreshold);
     this.generation = this.currentGeneration();
   }
@@ -205,16 +205,17 @@ export class Translator {
     const [first = 0] = from.hosts;
     const position = Number(rip - from.page);
     // The same frames may be mapped elsewhere by now.
-    if (Math.abs(position) > REACH || !this.isAlive(first) || this.hostOf(from.page) !== pageStart(first)) return false;
+    if (Math.abs(position) > REACH || !this.isAlive(first) || this.hostOf(from.page) !== from.pages[0]) return false;
     const host = this.hostOf(rip);
     const other = this.regions.get(host);
     if (host === 0 || other === from) return false;
-    const entries = new Set([...from.entries, position]);
-    let instructions = from.instructions + GROWTH_INSTRUCTIONS;
-    if (other !== undefined && from.instructions + other.instructions <= GROWN_INSTRUCTIONS_MAXIMUM) {
+    const entries = new Set([...from.translation.entries, position]);
+    const before = from.translation.instructions;
+    let instructions = before + GROWTH_INSTRUCTIONS;
+    if (other !== undefined && before + other.translation.instructions <= GROWN_INSTRUCTIONS_MAXIMUM) {
       const distance = Number(other.page - from.page);
-      if (Math.abs(distance) <= REACH) for (const entry of other.entries) entries.add(entry + distance);
-      instructions = Math.max(instructions, from.instructions + other.instructions);
+      if (Math.abs(distance) <= REACH) for (const entry of other.translation.entries) entries.add(entry + distance);
+      instructions = Math.max(instructions, before + other.translation.instructions);
     }
     from.full = true;
     if (entries.size > GROWN_ENTRIES_MAXIMUM) return false;
@@ -228,48 +229,65 @@ export class Translator {
 
   private install(region: Region, page: bigint): void {
     this.options.onRegion?.(page, region);
+    const { body, data } = this.compiler.translate(region);
+    const translation = translationOf(region, data);
+    const bytes = regionModule([body]);
+    this.options.onModule?.(bytes);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports);
+    this.counters.regions++;
+    this.counters.instructions += region.instructions;
+    this.counters.wasmBytes += bytes.length;
+    this.place(
+      translation,
+      page,
+      region.pages.map(({ host }) => host),
+      instance.exports['0'],
+    );
+  }
+
+  /** Puts a translation to use whose pages are at these host addresses. */
+  private place(translation: Translation, page: bigint, pages: readonly number[], code: unknown): void {
+    const { core, cpu, view } = this;
+    const { data: bytes, entries, instructions } = translation;
+    const data = core.allocateRegionBytes(cpu, bytes.length) >>> 0;
+    if (data === 0) {
+      this.reset();
+      return;
+    }
+    this.bytes.set(bytes, data);
+    pages.forEach((host, n) => {
+      view.setUint32(data + n * PAGE_WORD_BYTES, host, true);
+    });
+    const hostAt = (position: number): number => {
+      const start = pageOfPosition(position);
+      return (pages[translation.pages.indexOf(start)] ?? 0) + (position - start);
+    };
+    const tableIndex = this.takeSlot();
+    core.table.set(tableIndex, code);
+    const full = instructions >= GROWN_INSTRUCTIONS_MAXIMUM;
+    const installed = { tableIndex, translation, page, pages, hosts: entries.map(hostAt), data, records: new Map(), full };
+    this.byTableIndex.set(tableIndex, installed);
+    this.enter(installed);
+  }
+
+  /** Has the blocks at its entries entered by the region; without room all regions are given back. */
+  private enter(installed: Installed): void {
+    const { core, cpu } = this;
+    const { data, pages, tableIndex } = installed;
     try {
-      const bytes = regionModule([this.compiler.translate(region)]);
-      this.options.onModule?.(bytes);
-      const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports);
-      const tableIndex = this.takeSlot();
-      this.core.table.set(tableIndex, instance.exports['0']);
-      const hosts = new Map(region.pages.map(({ position, host }) => [position, host]));
-      const entries = region.targets.slice(0, region.entries).map(({ start }) => start);
-      const installed: Installed = {
-        tableIndex,
-        page,
-        entries,
-        hosts: entries.map((start) => (hosts.get(start - (start & PAGE_MASK)) ?? 0) + (start & PAGE_MASK)),
-        records: new Map(),
-        instructions: region.instructions,
-        sources: this.sourcesOf(region),
-        pages: region.pages.map(({ host }) => host),
-        full: region.instructions >= GROWN_INSTRUCTIONS_MAXIMUM,
-      };
-      this.byTableIndex.set(tableIndex, installed);
-      this.counters.regions++;
-      this.counters.instructions += region.instructions;
-      this.counters.wasmBytes += bytes.length;
-      this.enter(installed);
+      installed.hosts.forEach((host, number) => {
+        this.release(host, installed);
+        this.regions.set(host, installed);
+        const record = core.addRegion(cpu, host, tableIndex | (number << REGION_ENTRY_SHIFT), data) >>> 0;
+        installed.records.set(host, record);
+        const complete =
+          record !== 0 && pages.every((page) => page === pageStart(host) || core.addRegionFrame(cpu, record, page) !== 0);
+        if (!complete) throw new ArenaFull();
+      });
     } catch (error) {
       if (!(error instanceof ArenaFull)) throw error;
       this.reset();
     }
-  }
-
-  /** Has the blocks at its entries entered by the region; throws ArenaFull. */
-  private enter(installed: Installed): void {
-    const { core, cpu } = this;
-    installed.hosts.forEach((host, number) => {
-      this.release(host, installed);
-      this.regions.set(host, installed);
-      const record = core.addRegion(cpu, host, installed.tableIndex | (number << REGION_ENTRY_SHIFT)) >>> 0;
-      installed.records.set(host, record);
-      const complete =
-        record !== 0 && installed.pages.every((page) => page === pageStart(host) || core.addRegionFrame(cpu, record, page) !== 0);
-      if (!complete) throw new ArenaFull();
-    });
   }
 
   /** Takes an entry from the region that has it, unless that is the one to stay. A region without entries is given back. */
@@ -288,44 +306,24 @@ export class Translator {
   private revive(host: number): boolean {
     const installed = this.regions.get(host);
     if (installed === undefined) return false;
-    for (const { host: at, bytes } of installed.sources) this.core.markRegionCode(this.cpu, at, bytes.length);
-    const same = installed.sources.every(({ host: at, bytes }) => bytes.every((byte, n) => this.bytes[at + n] === byte));
-    if (!same || this.hostOf(installed.page) !== pageStart(installed.hosts[0] ?? 0)) {
+    const { pages, page, translation } = installed;
+    if (!this.holds(translation, pages) || this.hostOf(page) !== pages[0]) {
       for (const entry of [...installed.records.keys()]) this.release(entry, null);
       return false;
     }
-    try {
-      this.enter(installed);
-    } catch (error) {
-      if (!(error instanceof ArenaFull)) throw error;
-      this.reset();
-    }
+    this.enter(installed);
     this.counters.revived++;
     return true;
   }
 
-  /** The bytes of the region's instructions, as runs. */
-  private sourcesOf(region: Region): Source[] {
-    const sources: Source[] = [];
-    const hosts = new Map(region.pages.map((page) => [page.position, page.host]));
-    let run: number[] = [];
-    let from = 0;
-    const finish = (): void => {
-      if (run.length === 0) return;
-      const pageStart = Math.floor(from / 4096) * 4096;
-      sources.push({ host: (hosts.get(pageStart) ?? 0) + (from - pageStart), bytes: Uint8Array.from(run) });
-      run = [];
-    };
-    for (const [position, bytes] of [...region.code].sort(([a], [b]) => a - b)) {
-      // One that overlaps another (a jump into its middle) was decoded at another time: it has a run of its own.
-      if (position !== from + run.length || position % 4096 === 0) {
-        finish();
-        from = position;
-      }
-      run.push(...bytes);
-    }
-    finish();
-    return sources;
+  /** Whether pages at these host addresses hold the translation's bytes, which count as code from now on. */
+  private holds({ pages, sources }: Translation, hosts: readonly number[]): boolean {
+    return sources.every(({ position, bytes }) => {
+      const start = pageOfPosition(position);
+      const at = (hosts[pages.indexOf(start)] ?? 0) + (position - start);
+      this.core.markRegionCode(this.cpu, at, bytes.length);
+      return bytes.every((byte, n) => this.bytes[at + n] === byte);
+    });
   }
 
   private takeSlot(): number {

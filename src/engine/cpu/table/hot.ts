@@ -1,9 +1,10 @@
 /**
- * The operations that the run loop executes itself: one case each of its switch, as AssemblyScript. The build numbers them in
- * this order, dense from 0 (so that the switch becomes one br_table), and puts them into interpreter.ts at its mark.
+ * The operations that `execute` (execute.ts) knows itself: one case each of its switch, as AssemblyScript. The build numbers them in
+ * this order, dense from 0 (so that the switch becomes one br_table), and puts them into execute.ts at its mark.
  *
- * In a name, R is a register, M memory, I an immediate, destination first. A body may use what interpreter.ts has: `cpu`, `op`,
- * `page`, `status`, `target`. It goes on with the next operation unless it says `break` with `status` (and `target`) set.
+ * In a name, R is a register, M memory, I an immediate, destination first. A body may use what execute.ts has: `cpu`, `op`,
+ * `status`, `target`. It goes on with the next operation unless it says `break` with `status` (and `target`) set. It calls nothing:
+ * what it cannot do at once it leaves, before it has changed anything, to the handler of the operation's row.
  */
 export interface HotCase {
   readonly name: string;
@@ -20,19 +21,26 @@ const ADDRESS = 'effectiveAddress(cpu, op)';
 const WIDTHS = [64, 32, 16, 8] as const;
 type Width = (typeof WIDTHS)[number];
 
-/** `const p`: pointer to the memory operand, or leave with its fault. */
-const readMemory = (width: Width): string =>
-  `const p = readable(cpu, ${ADDRESS}, ${width / 8}); if (!p) { status = FAULT; break; } `;
+/** Leaves the operation to its row's handler. */
+const BY_ROW = 'return stop(cpu, op, start, remaining, STOP_ROW);';
+/** `const p`: pointer to so many bytes at an address of which the TLB knows that they may be accessed. */
+const accessible = (address: string, bytes: number, tag: 'TLB_READ' | 'TLB_WRITE'): string =>
+  `const va = ${address}; const entry = tlbEntry(cpu, va);
+  if (load<u64>(entry, ${tag}) != ((va + ${bytes - 1}) & PAGE_MASK)) ${BY_ROW}
+  const p = <usize>load<u32>(entry, TLB_ADDEND) + <usize>va; `;
+/** `const p`: pointer to the memory operand. */
+const readMemory = (width: Width): string => accessible(ADDRESS, width / 8, 'TLB_READ');
+const writeMemory = (width: Width): string => accessible(ADDRESS, width / 8, 'TLB_WRITE');
 
 const straight = (name: string, body: string): HotCase => ({ name, body });
 const load = (name: string, width: Width, body: string): HotCase => ({ name, body: readMemory(width) + body });
 const store = (name: string, width: Width, value: string): HotCase => ({
   name,
-  body: `status = store${width}At(cpu, ${ADDRESS}, ${value}); if (status != NEXT) break;`,
+  body: `${writeMemory(width)}store<u${width}>(p, <u${width}>${value});`,
 });
 const leaving = (name: string, body: string): HotCase => ({ name, body, leaves: true });
 
-/** Numbers that have their code in interpreter.ts itself. */
+/** Numbers that have their code in execute.ts itself. */
 export const builtinCases = [
   'LOOKUP_AGAIN',
   'END',
@@ -103,15 +111,21 @@ const arithmetic: HotCase[] = (Object.keys(RESULTS) as Operation[]).flatMap((ope
   }),
 );
 
-/** Read-modify-write of memory; what misses the fast path is the row handler's. */
+/** Read-modify-write of memory. */
 const updateMemory = (name: string, width: Width, value: string): HotCase =>
+  straight(name, `${writeMemory(width)}store<u${width}>(p, <u${width}>${value});`);
+
+/** `const carry`: the carry flag, which INC and DEC keep. */
+const CARRY = `const carry = quickCarry(cpu); if (carry < 0) ${BY_ROW} `;
+/** INC or DEC of `a`: the result in `r`, with the flags set. */
+const increase = (kind: string, sign: '+' | '-', width: Width): string =>
+  width === 64
+    ? `const r = a ${sign} 1; setCc(cpu, ${kind}, a, carry, r); `
+    : `const r = a ${sign} 1; setCc(cpu, ${kind}, <i64>(<i32>a), carry, <i64>(<i32>r)); `;
+const increaseMemory = (name: string, kind: string, sign: '+' | '-', width: Width): HotCase =>
   straight(
     name,
-    `const va = ${ADDRESS}; const entry = tlbEntry(cpu, va);
-    if (load<u64>(entry, TLB_WRITE) != ((va + ${width / 8 - 1}) & PAGE_MASK)) {
-      status = updateSlow(cpu, op); if (status != NEXT) break; op += OP_BYTES; continue;
-    }
-    const p = <usize>load<u32>(entry, TLB_ADDEND) + <usize>va; store<u${width}>(p, <u${width}>${value});`,
+    `${CARRY}${writeMemory(width)}const a = load<u${width}>(p); ${increase(kind, sign, width)}store<u${width}>(p, r);`,
   );
 
 const updates: HotCase[] = [
@@ -124,9 +138,9 @@ const updates: HotCase[] = [
   updateMemory('OR32_MR', 32, RESULTS.OR(32, 'load<u32>(p)', 'reg32(cpu, op)')),
   updateMemory('AND64_MR', 64, RESULTS.AND(64, 'load<u64>(p)', 'reg64(cpu, op)')),
   updateMemory('AND32_MI', 32, RESULTS.AND(32, 'load<u32>(p)', I32)),
-  updateMemory('INC64_M', 64, 'increment64(cpu, load<u64>(p))'),
-  updateMemory('INC32_M', 32, 'increment32(cpu, load<u32>(p))'),
-  updateMemory('DEC32_M', 32, 'decrement32(cpu, load<u32>(p))'),
+  increaseMemory('INC64_M', 'CC_INC', '+', 64),
+  increaseMemory('INC32_M', 'CC_INC', '+', 32),
+  increaseMemory('DEC32_M', 'CC_DEC', '-', 32),
 ];
 
 /** CMP: only the flags. */
@@ -154,15 +168,8 @@ const comparisons: HotCase[] = WIDTHS.flatMap((width) => {
 });
 
 const increment = (name: string, kind: string, sign: '+' | '-'): HotCase[] => [
-  straight(
-    `${name}64`,
-    `const a = rm64(cpu, op); setCc(cpu, ${kind}, a, <i64>getCarry(cpu), a ${sign} 1); setRm(cpu, op, a ${sign} 1);`,
-  ),
-  straight(
-    `${name}32`,
-    `const a = rm32(cpu, op); const r = a ${sign} 1;
-    setCc(cpu, ${kind}, <i64>(<i32>a), <i64>getCarry(cpu), <i64>(<i32>r)); setRm(cpu, op, <u64>r);`,
-  ),
+  straight(`${name}64`, `${CARRY}const a = rm64(cpu, op); ${increase(kind, sign, 64)}setRm(cpu, op, r);`),
+  straight(`${name}32`, `${CARRY}const a = rm32(cpu, op); ${increase(kind, sign, 32)}setRm(cpu, op, <u64>r);`),
 ];
 
 /**
@@ -174,12 +181,6 @@ const shifts: HotCase[] = ([64, 32] as const).flatMap((width) => {
   const wide = (signed: string): string => (width === 64 ? signed : `<i64>(<i32>${signed})`);
   const value = `const a = rm${width}(cpu, op); const n = <u${width}>load<u8>(op, OP_IMMEDIATE); `;
   const set = width === 64 ? 'setRm(cpu, op, r);' : 'setRm(cpu, op, <u64>r);';
-  const rotated = (name: string, r: string, carry: string, overflow: string): HotCase =>
-    straight(
-      `${name}${width}_I`,
-      `const r = ${r}; setRm(cpu, op, <u64>r); const carry = <u32>(${carry}); rotateFlags(cpu, carry, ${overflow});`,
-    );
-  const operands = `(rm${width}(cpu, op), <u${width}>load<u8>(op, OP_IMMEDIATE))`;
   return [
     straight(
       `SHL${width}_I`,
@@ -194,8 +195,6 @@ const shifts: HotCase[] = ([64, 32] as const).flatMap((width) => {
       `const a = <i${width}>rm${width}(cpu, op); const n = <i${width}>load<u8>(op, OP_IMMEDIATE); const r = a >> n;
       setCc(cpu, CC_INC, <i64>r, <i64>((a >> (n - 1)) & 1), <i64>r); setRm(cpu, op, <u64>(<u${width}>r));`,
     ),
-    rotated('ROL', `rotl<u${width}>${operands}`, 'r & 1', `<u32>(r >> ${bits - 1}) ^ carry`),
-    rotated('ROR', `rotr<u${width}>${operands}`, `r >> ${bits - 1}`, `(<u32>(r >> ${bits - 2}) & 1) ^ carry`),
   ];
 });
 
@@ -216,20 +215,18 @@ const others: HotCase[] = [
   straight('IMUL64_RRI', 'setReg(cpu, op, multiply64(cpu, <i64>rm64(cpu, op), load<i64>(op, OP_IMMEDIATE)));'),
   straight('IMUL32_RR', `setReg(cpu, op, multiply32(cpu, load<i32>(${REG}), load<i32>(${RM})));`),
   straight('IMUL32_RRI', `setReg(cpu, op, multiply32(cpu, load<i32>(${RM}), load<i32>(op, OP_IMMEDIATE)));`),
-  straight('SETCC', `store<u8>(${RM}, condition(cpu, <u32>load<u8>(op, OP_AUX)) ? 1 : 0);`),
-  straight('CMOV64_RR', 'if (condition(cpu, <u32>load<u8>(op, OP_AUX))) setReg(cpu, op, rm64(cpu, op));'),
-  straight('CMOV32_RR', 'setReg(cpu, op, condition(cpu, <u32>load<u8>(op, OP_AUX)) ? <u64>rm32(cpu, op) : <u64>reg32(cpu, op));'),
 ];
 
-/** Stores `value` below RSP, or leaves with the fault; then RSP has moved. */
+/** Stores `value` below RSP, which moves. */
 const push = (value: string): string =>
-  `const rsp = load<u64>(cpu, VCPU_RSP) - 8; status = store64At(cpu, rsp, ${value});
-  if (status != NEXT) { if (status == FAULT) stackFault(cpu); break; }
+  `const rsp = load<u64>(cpu, VCPU_RSP) - 8; const slot = tlbEntry(cpu, rsp);
+  if (load<u64>(slot, TLB_WRITE) != ((rsp + 7) & PAGE_MASK)) ${BY_ROW}
+  store<u64>(<usize>load<u32>(slot, TLB_ADDEND) + <usize>rsp, ${value});
   store<u64>(cpu, rsp, VCPU_RSP); `;
 /** `const p`: pointer to the eight bytes at \`rsp\`. */
-const readStack = 'const p = readable(cpu, rsp, 8); if (!p) { status = stackFault(cpu); break; } ';
-const RETURN_ADDRESS = 'page + <u64>load<u16>(op, OP_OFFSET) + <u64>load<u8>(op, OP_LENGTH)';
-const refuse = (address: string): string => `if (!isCanonical(${address})) { status = raise(cpu, VECTOR_GP, 0); break; } `;
+const readStack = accessible('rsp', 8, 'TLB_READ');
+const RETURN_ADDRESS = 'nextInstructionAddress(cpu, op)';
+const refuse = (address: string): string => `if (!isCanonical(${address})) ${BY_ROW} `;
 
 const stack: HotCase[] = [
   straight('PUSH64', push('rm64(cpu, op)')),
@@ -267,7 +264,7 @@ const RESULT = 'load<i64>(cpu, VCPU_CC_R)';
 const between = (type: 'u64' | 'i64', operator: string): string =>
   `load<${type}>(cpu, VCPU_CC_A) ${operator} load<${type}>(cpu, VCPU_CC_B)`;
 
-/** Conditional branches by what is known of the flags: of any lazy kind, behind a subtraction, or nothing. */
+/** Conditional branches by what is known of the flags: of any lazy kind, or behind a subtraction. */
 const conditions: Record<string, string> = {
   JZ: `${RESULT} == 0`,
   JNZ: `${RESULT} != 0`,
@@ -283,12 +280,14 @@ const conditions: Record<string, string> = {
   JGE_SUB: between('i64', '>='),
   JLE_SUB: between('i64', '<='),
   JG_SUB: between('i64', '>'),
-  JCC: 'condition(cpu, <u32>load<u8>(op, OP_AUX))',
 };
 
 const branches = Object.entries(conditions).map(([name, holds]) =>
   leaving(name, `if (!(${holds})) { op += OP_BYTES; continue; } status = BRANCH; break;`),
 );
+
+/** Behind flags of which nothing is known. */
+const unknownBranch = leaving('JCC', 'return stop(cpu, op, start, remaining, STOP_CONDITION);');
 
 const single: readonly HotCase[] = [
   ...moves,
@@ -300,6 +299,7 @@ const single: readonly HotCase[] = [
   ...stack,
   ...transfers,
   ...branches,
+  unknownBranch,
 ];
 
 /** Two operations that often follow each other, done by one case: the jump of the switch is what costs most. */

@@ -79,7 +79,7 @@ const SELECTORS = [0, 0x33, 0x2b, 0, 0, 0];
 export interface CoreExports {
   attach(): void;
   resetVcpu(cpu: number, arena: number): void;
-  run(cpu: number, budget: number): number;
+  run(cpu: number, budget: number, period?: number): number;
   setMode(cpu: number, user: number): void;
   getRflags(cpu: number): bigint;
   setRflags(cpu: number, value: bigint): void;
@@ -346,9 +346,9 @@ export class CoreFixture {
     return state;
   }
 
-  /** Runs until something makes the core return; EXIT_* reason. */
-  run(budget = 10_000): number {
-    return this.exports.run(this.cpu, budget);
+  /** Runs until something makes the core return; EXIT_* reason. With a period also for samples. */
+  run(budget = 10_000, period = 0): number {
+    return this.exports.run(this.cpu, budget, period);
   }
 
   /** The exception of the last run that returned EXIT_EXCEPTION. */
