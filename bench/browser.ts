@@ -1,7 +1,7 @@
 /** The page as it is served, in a Chromium of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chromium, type Browser } from '@playwright/test';
-import { processTreeSeconds, processTreeThreads, type ThreadUse } from './process-time.ts';
+import { processTreeSeconds, processTreeThreads, type Thread } from './process-time.ts';
 import config from '../playwright.config.ts';
 
 const port = Number(process.env['WEBXEN_TEST_PORT'] ?? 4173);
@@ -39,8 +39,8 @@ export interface MeasuredBrowser {
   readonly version: string;
   /** Processor time of all its processes, s. */
   cpuSeconds(): number;
-  /** What its threads have used, by their names. */
-  threads(): Map<string, ThreadUse>;
+  /** Its threads, by number. */
+  threads(): Map<string, Thread>;
   close(): Promise<void>;
 }
 

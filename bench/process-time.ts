@@ -46,17 +46,13 @@ export interface ThreadUse {
   readonly sleeps: number;
 }
 
-const NO_USE: ThreadUse = { seconds: 0, waited: 0, sleeps: 0 };
+export interface Thread extends ThreadUse {
+  readonly name: string;
+}
 
-export const addUse = (a: ThreadUse, b: ThreadUse): ThreadUse => ({
-  seconds: a.seconds + b.seconds,
-  waited: a.waited + b.waited,
-  sleeps: a.sleeps + b.sleeps,
-});
-
-/** What the living threads of a tree have used since they began, by their names. */
-export function processTreeThreads(root: number): Map<string, ThreadUse> {
-  const uses = new Map<string, ThreadUse>();
+/** The living threads of a tree, by number, with what each has used since it began. */
+export function processTreeThreads(root: number): Map<string, Thread> {
+  const threads = new Map<string, Thread>();
   for (const pid of processTree(root)) {
     for (const tid of existingNames(`/proc/${pid}/task`)) {
       try {
@@ -64,13 +60,13 @@ export function processTreeThreads(root: number): Map<string, ThreadUse> {
         const name = read('comm').trim();
         const [ran = 0, waited = 0] = read('schedstat').split(' ').map(Number);
         const sleeps = Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(read('status'))?.[1] ?? 0);
-        uses.set(name, addUse(uses.get(name) ?? NO_USE, { seconds: ran / 1e9, waited: waited / 1e9, sleeps }));
+        threads.set(tid, { name, seconds: ran / 1e9, waited: waited / 1e9, sleeps });
       } catch {
         // It has ended meanwhile.
       }
     }
   }
-  return uses;
+  return threads;
 }
 
 function existingNames(directory: string): string[] {
@@ -81,15 +77,30 @@ function existingNames(directory: string): string[] {
   }
 }
 
-/** What threads have used between two looks; those that used nothing left out. */
-export function usedBetween(before: ReadonlyMap<string, ThreadUse>, after: ReadonlyMap<string, ThreadUse>): Map<string, ThreadUse> {
-  const used = new Map<string, ThreadUse>();
-  for (const [name, now] of after) {
-    const then = before.get(name) ?? NO_USE;
-    // A thread of that name may have ended.
-    const least = (figure: keyof ThreadUse): number => Math.max(0, now[figure] - then[figure]);
-    const use = { seconds: least('seconds'), waited: least('waited'), sleeps: least('sleeps') };
-    if (use.seconds > 0) used.set(name, use);
+/** What all threads of a name have used. */
+export interface NamedUse extends ThreadUse {
+  /** Of the one that was busiest. */
+  readonly most: number;
+}
+
+export const NO_USE: NamedUse = { seconds: 0, waited: 0, sleeps: 0, most: 0 };
+
+export const addUse = (a: NamedUse, b: NamedUse): NamedUse => ({
+  seconds: a.seconds + b.seconds,
+  waited: a.waited + b.waited,
+  sleeps: a.sleeps + b.sleeps,
+  most: Math.max(a.most, b.most),
+});
+
+/** What threads have used between two looks, by name; those that used nothing left out. */
+export function usedBetween(before: ReadonlyMap<string, Thread>, after: ReadonlyMap<string, Thread>): Map<string, NamedUse> {
+  const used = new Map<string, NamedUse>();
+  for (const [tid, now] of after) {
+    const then = before.get(tid) ?? NO_USE;
+    const seconds = now.seconds - then.seconds;
+    if (seconds <= 0) continue;
+    const use = { seconds, waited: now.waited - then.waited, sleeps: now.sleeps - then.sleeps, most: seconds };
+    used.set(now.name, addUse(used.get(now.name) ?? NO_USE, use));
   }
   return used;
 }

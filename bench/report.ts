@@ -68,9 +68,10 @@ export interface Scaling {
 export interface ScalingSample {
   /** By the guest's clock. */
   readonly elapsed: number;
-  /** Processor time of all of the browser, and of the page's workers alone. */
+  /** Processor time of all of the browser, of the page's workers alone, and of the busiest of those. */
   readonly hostCpu: number;
   readonly workers: number;
+  readonly busiestWorker: number;
   /** What the workers were ready to run but without a processor of the host. */
   readonly waited: number;
   /** Share of the host's processors that other programs used. */

@@ -1,7 +1,8 @@
 /**
  * How much faster two vCPUs are than one: the same work of two processes in a guest with one and in a guest with two, in turns, for
  * long enough that the translator's work does not count; beside it the same on this machine's own processors, which may be two
- * threads of one core, or busy with other things. What the threads waited for a processor of the host tells the latter apart.
+ * threads of one core, or busy with other things. The ratio of the busiest threads' processor times is what the ratio of the elapsed times
+ * would be if nothing waited for a processor of the host.
  */
 import { spawnSync } from 'node:child_process';
 import type { MeasuredBrowser } from './browser.ts';
@@ -39,11 +40,12 @@ async function inGuest(
   const { checksum, elapsedUs } = parseResult(output);
   const expected = expectedChecksum(built, program);
   if (checksum !== expected) throw new Error(`${program.name} computed ${checksum} instead of ${expected}`);
-  const { seconds, waited } = useOf(use, WORKER_THREADS);
+  const { seconds, waited, most } = useOf(use, WORKER_THREADS);
   return {
     elapsed: elapsedUs / 1e6,
     hostCpu: use.total.seconds,
     workers: seconds,
+    busiestWorker: most,
     waited,
     others: use.others,
     threads: busiest(use, 4),
@@ -81,8 +83,8 @@ export function scalingTable({ one, two, native: own }: Scaling): string {
   const rows = one.map((single, n) => {
     const both = two[n];
     if (both === undefined) return [];
-    // What its own threads stood in the host's queue: of two at once each second counts half.
-    const alone = (single.elapsed - single.waited) / (both.elapsed - both.waited / 2);
+    // With processors enough, the busiest thread is what takes the time.
+    const alone = single.busiestWorker / both.busiestWorker;
     const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
     return [
       `round ${n + 1}`,
@@ -105,7 +107,7 @@ export function scalingTable({ one, two, native: own }: Scaling): string {
         'one vCPU',
         'two vCPUs',
         'ratio',
-        'less the queue',
+        'of CPU time',
         'host CPU, one',
         'two',
         'queued, s',
@@ -113,7 +115,8 @@ export function scalingTable({ one, two, native: own }: Scaling): string {
       ],
       ...rows,
     ]),
-    `medians: two vCPUs ${shown(medians(one, ({ elapsed }) => elapsed) / medians(two, ({ elapsed }) => elapsed))} times one; ` +
+    `medians: two vCPUs ${shown(medians(one, ({ elapsed }) => elapsed) / medians(two, ({ elapsed }) => elapsed))} times one, ` +
+      `of the busiest threads’ CPU time ${shown(medians(one, ({ busiestWorker }) => busiestWorker) / medians(two, ({ busiestWorker }) => busiestWorker))}; ` +
       `host CPU ${shown(medians(two, ({ hostCpu }) => hostCpu) / medians(one, ({ hostCpu }) => hostCpu))} times; ` +
       (own.length === 0
         ? 'not measured on this machine’s own processors'

@@ -1,13 +1,13 @@
 /** What the browser's threads and the rest of the host do during a measurement. */
 import type { MeasuredBrowser } from './browser.ts';
-import { addUse, hostUse, type ThreadUse, usedBetween } from './process-time.ts';
+import { addUse, hostUse, type NamedUse, NO_USE, usedBetween } from './process-time.ts';
 
 export interface Use {
   /** s */
   readonly elapsed: number;
   /** Of the browser, by name of thread. */
-  readonly threads: readonly (readonly [name: string, use: ThreadUse])[];
-  readonly total: ThreadUse;
+  readonly threads: readonly (readonly [name: string, use: NamedUse])[];
+  readonly total: NamedUse;
   /** Share of the host's processors that other programs used. */
   readonly others: number;
 }
@@ -22,7 +22,7 @@ export async function useDuring(browser: MeasuredBrowser, work: () => Promise<vo
   await work();
   const threads = [...usedBetween(before, browser.threads())].sort(([, a], [, b]) => b.seconds - a.seconds);
   const { busy, idle } = hostUse();
-  const total = threads.reduce((sum, [, use]) => addUse(sum, use), { seconds: 0, waited: 0, sleeps: 0 });
+  const total = threads.reduce((sum, [, use]) => addUse(sum, use), NO_USE);
   const all = busy - host.busy + idle - host.idle;
   return {
     elapsed: (performance.now() - began) / 1000,
@@ -33,8 +33,8 @@ export async function useDuring(browser: MeasuredBrowser, work: () => Promise<vo
 }
 
 /** Of the threads named so. */
-export function useOf({ threads }: Use, name: string): ThreadUse {
-  return threads.find(([one]) => one === name)?.[1] ?? { seconds: 0, waited: 0, sleeps: 0 };
+export function useOf({ threads }: Use, name: string): NamedUse {
+  return threads.find(([one]) => one === name)?.[1] ?? NO_USE;
 }
 
 /** The threads that used most, as "name 1.234 s" each. */
