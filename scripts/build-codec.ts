@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
 const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
-const entry = 'src/engine/codec/assembly/xz.ts';
+const entry = 'src/engine/codec/assembly/index.ts';
 const features = ['simd', 'bulk-memory', 'sign-extension', 'nontrapping-f2i', 'mutable-globals'];
 
 /** @returns the path of the module made */

@@ -2,6 +2,7 @@
 import { createGunzip, gunzipStream } from '../engine/codec/gunzip.ts';
 import type { PlatformDecoders } from '../engine/codec/compression.ts';
 import { inflate } from '../engine/codec/inflate.ts';
+import { createUnlz4 } from '../engine/codec/lz4.ts';
 import { createUnxz } from '../engine/codec/xz.ts';
 import { unxzStream } from '../engine/codec/xz-stream.ts';
 import { createUnzstd } from '../engine/codec/zstd.ts';
@@ -11,17 +12,14 @@ import type { ByteStream } from '../engine/images/transfer.ts';
 
 /**
  * Decoders of compressed kernels.
- * @param loadCodec gives codec.wasm, compiled; asked for once, when the first .xz file comes
+ * @param loadCodec gives codec.wasm, compiled; asked for whenever a file in LZ4 or xz comes
  */
 export function platformDecoders(loadCodec: () => Promise<WebAssembly.Module>): PlatformDecoders {
-  let codec: Promise<WebAssembly.Module> | undefined;
   return {
     gunzip: createGunzip(() => new DecompressionStream('gzip')),
     unzstd: createUnzstd(async () => new (await import('zstddec')).ZSTDDecoder()),
-    unxz: async (input, sizeBytes) => {
-      codec ??= loadCodec();
-      return createUnxz(await codec)(input, sizeBytes);
-    },
+    unlz4: async (input, sizeBytes) => createUnlz4(await loadCodec())(input, sizeBytes),
+    unxz: async (input, sizeBytes) => createUnxz(await loadCodec())(input, sizeBytes),
   };
 }
 
@@ -40,7 +38,6 @@ function zstdExports(): Promise<ZstdExports> {
 
 /** @param loadCodec as above */
 export function imageCodecs(loadCodec: () => Promise<WebAssembly.Module>): ImageCodecs {
-  let codec: Promise<WebAssembly.Module> | undefined;
   return {
     inflate,
     unzstd: async (input, sizeBytes) => unzstdFrame(await zstdExports(), input, sizeBytes),
@@ -50,8 +47,7 @@ export function imageCodecs(loadCodec: () => Promise<WebAssembly.Module>): Image
           yield* gunzipStream(() => new DecompressionStream('gzip'), input);
           return;
         case 'xz':
-          codec ??= loadCodec();
-          yield* unxzStream(await codec, input);
+          yield* unxzStream(await loadCodec(), input);
           return;
         case 'zstd':
           yield* unzstdStream(await zstdExports(), input);

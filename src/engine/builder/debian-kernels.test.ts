@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { createUnlz4 } from '../codec/lz4.ts';
 import { codecModule } from '../codec/testing/codec-module.ts';
 import { gunzip, unzstd } from '../codec/testing/platform.ts';
 import { createUnxz } from '../codec/xz.ts';
@@ -20,7 +21,8 @@ function kernelFile(flavour: RegExp): Uint8Array {
 describe('kernels of Debian', () => {
   let platform: PlatformDecoders;
   beforeAll(async () => {
-    platform = { gunzip, unzstd, unxz: createUnxz(await codecModule()) };
+    const codec = await codecModule();
+    platform = { gunzip, unlz4: createUnlz4(codec), unzstd, unxz: createUnxz(codec) };
   }, 300_000);
 
   it.each([

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { codecModule } from '../codec/testing/codec-module.ts';
 import { gzip, platformWithoutXz } from '../codec/testing/platform.ts';
 import { BuildError } from './build-error.ts';
 import { parseKernel } from './kernel-image.ts';
@@ -48,6 +49,10 @@ function lz4Stored(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 describe('parseKernel', () => {
+  beforeAll(async () => {
+    await codecModule();
+  }, 300_000);
+
   it('reads an ELF kernel of the shape of Linux', async () => {
     const kernel = await parse(linux());
     expect(kernel).toMatchObject({

@@ -3,7 +3,6 @@
  * Every decoder is told the size its output must have, so a small hostile file cannot fill the memory.
  */
 import { DecodeError } from './decode-error.ts';
-import { decodeLz4Legacy } from './lz4-legacy.ts';
 
 export type Compression = 'gzip' | 'bzip2' | 'xz' | 'lzma' | 'lzop' | 'lz4' | 'zstd';
 
@@ -26,6 +25,8 @@ export function compressionOf(bytes: Uint8Array): Compression | undefined {
 export interface PlatformDecoders {
   /** Expands a gzip file of one member; refuses to make more than `limitBytes`. */
   gunzip(input: Uint8Array, limitBytes: number): Promise<Uint8Array>;
+  /** Expands a legacy LZ4 stream that makes exactly `sizeBytes`. */
+  unlz4(input: Uint8Array, sizeBytes: number): Promise<Uint8Array>;
   /** Expands an .xz file that makes exactly `sizeBytes`. */
   unxz(input: Uint8Array, sizeBytes: number): Promise<Uint8Array>;
   /** Expands a Zstandard frame that makes exactly `sizeBytes`. */
@@ -44,7 +45,7 @@ export async function decompress(
 ): Promise<Uint8Array> {
   switch (format) {
     case 'lz4':
-      return decodeLz4Legacy(input, sizeBytes);
+      return platform.unlz4(input, sizeBytes);
     case 'xz':
       return platform.unxz(input, sizeBytes);
     case 'gzip': {

@@ -14,7 +14,7 @@ import {
   XZ_CUT_OFF,
   XZ_NOT_XZ,
   XZ_OK,
-  XZ_SLACK_BYTES,
+  SLACK_BYTES,
   XZ_UNSUPPORTED_CHECK,
 } from './assembly/status.ts';
 
@@ -51,7 +51,7 @@ interface CodecExports {
 
 const failed = (status: number): DecodeError =>
   new DecodeError('xz', XZ_REASONS[status] ?? `the xz decoder has failed (${status})`);
-const aligned = (value: number): number => Math.ceil(value / XZ_SLACK_BYTES) * XZ_SLACK_BYTES;
+const aligned = (value: number): number => Math.ceil(value / SLACK_BYTES) * SLACK_BYTES;
 
 /**
  * What an .xz file of one stream or more makes, in pieces of at most 2 MiB. Rejects with DecodeError.
@@ -86,7 +86,7 @@ class XzReader {
     private readonly feed: ByteFeed,
   ) {
     this.inputAt = codec.freeFrom();
-    this.windowAt = aligned(this.inputAt + CHUNK_INPUT_BYTES + XZ_SLACK_BYTES);
+    this.windowAt = aligned(this.inputAt + CHUNK_INPUT_BYTES + SLACK_BYTES);
     this.windowEnd = this.windowAt;
     this.to = this.windowAt;
   }
@@ -188,10 +188,10 @@ class XzReader {
 
   private makeWindow(dictionaryBytes: number): void {
     this.to = this.windowAt;
-    const wanted = aligned(dictionaryBytes) + XZ_SLACK_BYTES + 2 * CHUNK_OUTPUT_BYTES + Math.floor(dictionaryBytes / 4);
+    const wanted = aligned(dictionaryBytes) + SLACK_BYTES + 2 * CHUNK_OUTPUT_BYTES + Math.floor(dictionaryBytes / 4);
     const end = aligned(this.windowAt + wanted);
     if (end <= this.windowEnd) return;
-    const missing = Math.ceil((end + XZ_SLACK_BYTES - this.codec.memory.buffer.byteLength) / WASM_PAGE_BYTES);
+    const missing = Math.ceil((end + SLACK_BYTES - this.codec.memory.buffer.byteLength) / WASM_PAGE_BYTES);
     try {
       if (missing > 0) this.codec.memory.grow(missing);
     } catch {
@@ -202,7 +202,7 @@ class XzReader {
 
   /** Keeps the dictionary, and as much more as the lowest bits of positions may need. */
   private slide(dictionaryBytes: number): void {
-    const kept = aligned(dictionaryBytes) + XZ_SLACK_BYTES;
+    const kept = aligned(dictionaryBytes) + SLACK_BYTES;
     const by = Math.floor(Math.max(0, this.to - this.windowAt - kept) / 16) * 16;
     new Uint8Array(this.codec.memory.buffer).copyWithin(this.windowAt, this.windowAt + by, this.to);
     this.codec.slideLzma2(by, this.windowAt);

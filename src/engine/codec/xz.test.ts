@@ -3,7 +3,7 @@ import { compressionOf, decompress } from './compression.ts';
 import { DecodeError } from './decode-error.ts';
 import { codecModule } from './testing/codec-module.ts';
 import { branches, noise, randomNumbers, repetitions } from './testing/patterns.ts';
-import { gunzip, unzstd } from './testing/platform.ts';
+import { gunzip, unlz4, unzstd } from './testing/platform.ts';
 import {
   blocks,
   delta,
@@ -51,7 +51,7 @@ describe('createUnxz', () => {
     const format = compressionOf(file);
     expect(format).toBe('xz');
     if (format === undefined) return;
-    expect(same(await decompress(format, file, 900, { gunzip, unxz, unzstd }), noise(900, 6))).toBe(true);
+    expect(same(await decompress(format, file, 900, { gunzip, unlz4, unxz, unzstd }), noise(900, 6))).toBe(true);
   });
 
   const change = (fixture: XzFixture, at: number, by = 0x01) => {

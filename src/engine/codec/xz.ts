@@ -1,7 +1,5 @@
-/**
- * .xz files by the decoder in assembly/, a small Wasm module of its own: an instance for each file, with memory for the file
- * and what it makes.
- */
+/** .xz files by the decoder in assembly/. */
+import { decodeFile } from './codec-instance.ts';
 import { DecodeError } from './decode-error.ts';
 import {
   XZ_BAD_CHECK,
@@ -11,7 +9,6 @@ import {
   XZ_CUT_OFF,
   XZ_NOT_XZ,
   XZ_OK,
-  XZ_SLACK_BYTES,
   XZ_TOO_LONG,
   XZ_TOO_SHORT,
   XZ_UNSUPPORTED_CHECK,
@@ -19,7 +16,6 @@ import {
 } from './assembly/status.ts';
 
 const FORMAT = 'xz';
-const WASM_PAGE_BYTES = 65536;
 
 export const XZ_REASONS: Readonly<Record<number, string>> = {
   [XZ_CUT_OFF]: 'the xz file is cut off',
@@ -37,50 +33,14 @@ export const XZ_REASONS: Readonly<Record<number, string>> = {
 /** Expands an .xz file that makes exactly `sizeBytes`. */
 export type Unxz = (input: Uint8Array, sizeBytes: number) => Promise<Uint8Array>;
 
-interface CodecExports {
-  readonly memory: WebAssembly.Memory;
-  readonly freeFrom: () => number;
-  readonly decodeXz: (input: number, inputBytes: number, output: number, outputBytes: number) => number;
-}
-
-const aligned = (value: number) => Math.ceil(value / XZ_SLACK_BYTES) * XZ_SLACK_BYTES;
-
-/** A trap would be a mistake of the decoder's, but it must not be more than a failed file. */
-function run(codec: CodecExports, inputAt: number, inputBytes: number, outputAt: number, sizeBytes: number): number {
-  try {
-    return codec.decodeXz(inputAt, inputBytes, outputAt, sizeBytes);
-  } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError) throw new DecodeError(FORMAT, `the xz decoder has stopped (${error.message})`);
-    throw error;
-  }
-}
-
 /**
  * @param module codec.wasm, compiled
  * @returns a decoder; what it makes lies in a memory that lives as long as the result
  */
 export function createUnxz(module: WebAssembly.Module): Unxz {
-  return async (input, sizeBytes) => {
-    const instance = await WebAssembly.instantiate(module, {
-      env: {
-        abort: () => {
-          throw new DecodeError(FORMAT, 'the xz decoder has stopped');
-        },
-      },
+  return (input, sizeBytes) =>
+    decodeFile(module, FORMAT, input, sizeBytes, (codec, ...places) => {
+      const status = codec.decodeXz(...places);
+      if (status !== XZ_OK) throw new DecodeError(FORMAT, XZ_REASONS[status] ?? `the xz decoder has failed with status ${status}`);
     });
-    const codec = instance.exports as unknown as CodecExports;
-    const inputAt = codec.freeFrom();
-    const outputAt = aligned(inputAt + input.length + XZ_SLACK_BYTES);
-    const end = aligned(outputAt + sizeBytes + XZ_SLACK_BYTES);
-    const missing = Math.ceil((end - codec.memory.buffer.byteLength) / WASM_PAGE_BYTES);
-    try {
-      if (missing > 0) codec.memory.grow(missing);
-    } catch {
-      throw new DecodeError(FORMAT, `there is no memory for the ${sizeBytes} bytes the xz file makes`);
-    }
-    new Uint8Array(codec.memory.buffer, inputAt, input.length).set(input);
-    const status = run(codec, inputAt, input.length, outputAt, sizeBytes);
-    if (status !== XZ_OK) throw new DecodeError(FORMAT, XZ_REASONS[status] ?? `the xz decoder has failed with status ${status}`);
-    return new Uint8Array(codec.memory.buffer, outputAt, sizeBytes);
-  };
 }

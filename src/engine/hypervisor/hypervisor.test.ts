@@ -119,6 +119,7 @@ beforeEach(() => {
     commandLine: 'test',
     decoders: {
       gunzip: () => Promise.reject(new Error('not needed')),
+      unlz4: () => Promise.reject(new Error('not needed')),
       unxz: () => Promise.reject(new Error('not needed')),
       unzstd: () => Promise.reject(new Error('not needed')),
     },

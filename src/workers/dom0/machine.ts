@@ -71,7 +71,16 @@ async function compile(url: string, name: string): Promise<WebAssembly.Module> {
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
-export const loadCodec = (): Promise<WebAssembly.Module> => compile(codecUrl, 'The decoder of xz');
+let codec: Promise<WebAssembly.Module> | undefined;
+
+/** The decoders of LZ4 and xz, loaded once; after a failure the next call tries again. */
+export function loadCodec(): Promise<WebAssembly.Module> {
+  codec ??= compile(codecUrl, 'The decoder of LZ4 and xz').catch((error: unknown) => {
+    codec = undefined;
+    throw error;
+  });
+  return codec;
+}
 
 function machineMebibytes(): number {
   const device = (navigator as { deviceMemory?: number }).deviceMemory;
@@ -115,6 +124,8 @@ function fillRandom(bytes: Uint8Array): void {
 export async function powerOn({ log, commandLine }: MachineSettings): Promise<PoweredMachine> {
   const powerOnMs = monotonicMs();
   const ordered = needsFences(commandLine);
+  // The first kernel need not wait for it then. Should it fail, whoever needs it asks again and hears why.
+  loadCodec().catch(() => undefined);
   const module = await compile(ordered ? orderedCoreUrl : coreUrl, 'The processor core');
   if (ordered) log.write('(XEN) Fences keep the memory accesses of guests in order\n');
   const consoleLines = lineAssembler();

@@ -349,7 +349,7 @@ export function slideLzma2(bytes: usize, start: usize): void {
 
 /**
  * Decodes the chunk at `from`, which is not the end mark, to `to`. Sets lzma2InputEnd and lzma2OutputEnd behind it. Both buffers
- * have XZ_SLACK_BYTES behind them.
+ * have SLACK_BYTES behind them.
  */
 export function decodeLzma2Chunk(from: usize, inputEnd: usize, to: usize, outputEnd: usize): i32 {
   const control = <u32>load<u8>(from);
@@ -399,7 +399,7 @@ export function decodeLzma2Chunk(from: usize, inputEnd: usize, to: usize, output
 
 /**
  * Decodes chunks up to the end mark. Sets lzma2InputEnd behind the mark and lzma2OutputEnd behind the last byte made.
- * Both buffers have XZ_SLACK_BYTES behind them.
+ * Both buffers have SLACK_BYTES behind them.
  */
 export function decodeLzma2(from: usize, inputEnd: usize, output: usize, outputEnd: usize): i32 {
   startLzma2();

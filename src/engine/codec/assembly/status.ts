@@ -1,5 +1,5 @@
 /**
- * What the XZ decoder returns, as seen from both sides: the file is in the common subset of AssemblyScript and TypeScript.
+ * What the decoders return, as seen from both sides: the file is in the common subset of AssemblyScript and TypeScript.
  */
 export const XZ_OK = 0;
 /** The input ends before the stream does. */
@@ -19,5 +19,21 @@ export const XZ_TOO_SHORT = 9;
 /** The index does not list the blocks that came. */
 export const XZ_BAD_INDEX = 10;
 
-/** Bytes after input and output that the decoder may read or write beyond their ends. */
-export const XZ_SLACK_BYTES = 64;
+export const LZ4_OK = 0;
+export const LZ4_NOT_LZ4 = 1;
+/** The input ends inside the length of a block, or inside a block. */
+export const LZ4_CUT_BLOCK_LENGTH = 2;
+export const LZ4_CUT_BLOCK = 3;
+/** A block ends inside a sequence: before its token, in a length, in the literals, or before its match. */
+export const LZ4_CUT_SEQUENCE = 4;
+export const LZ4_CUT_LITERAL_LENGTH = 5;
+export const LZ4_CUT_LITERALS = 6;
+export const LZ4_CUT_MATCH = 7;
+export const LZ4_CUT_MATCH_LENGTH = 8;
+/** A match points before its block. */
+export const LZ4_BAD_DISTANCE = 9;
+export const LZ4_TOO_LONG = 10;
+export const LZ4_TOO_SHORT = 11;
+
+/** Bytes after input and output that a decoder may read or write beyond their ends. */
+export const SLACK_BYTES = 64;

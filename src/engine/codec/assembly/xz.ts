@@ -19,10 +19,6 @@ import {
   XZ_UNSUPPORTED_FILTER,
 } from './status';
 
-// The parts, for files that are decoded as they come.
-export { moreCrc32, moreCrc64 } from './crc';
-export { decodeLzma2Chunk, lzma2InputEnd, lzma2OutputEnd, slideLzma2, startLzma2 } from './lzma2';
-
 const STREAM_HEADER_BYTES: usize = 12;
 const FOOTER_BYTES: usize = 12;
 /** "\xfd7zXZ\0", little-endian. */
@@ -194,7 +190,7 @@ function readIndexAndFooter(inputEnd: usize, check: u32): i32 {
 
 /**
  * Decodes a whole file: one stream or more, with padding between and after them.
- * @param input and output have XZ_SLACK_BYTES behind them; the output must come out at exactly `outputBytes`
+ * @param input and output have SLACK_BYTES behind them; the output must come out at exactly `outputBytes`
  * @return XZ_OK or what was wrong
  */
 export function decodeXz(input: usize, inputBytes: usize, output: usize, outputBytes: usize): i32 {
@@ -224,9 +220,4 @@ export function decodeXz(input: usize, inputBytes: usize, output: usize, outputB
     while (inputEnd - at >= 4 && load<u32>(at) == 0) at += 4;
   } while (at < inputEnd);
   return to == outputEnd ? XZ_OK : to > outputEnd ? XZ_TOO_LONG : XZ_TOO_SHORT;
-}
-
-/** First byte that is free for input and output. */
-export function freeFrom(): usize {
-  return (__heap_base + 63) & ~63;
 }

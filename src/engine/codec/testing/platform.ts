@@ -2,15 +2,20 @@
 import { createGunzip } from '../gunzip.ts';
 import type { PlatformDecoders } from '../compression.ts';
 import { DecodeError } from '../decode-error.ts';
+import { createUnlz4, type Unlz4 } from '../lz4.ts';
 import { createUnzstd } from '../zstd.ts';
 import { zstdExportsOf, type ZstdExports, type ZstdStreamLibrary } from '../zstd-stream.ts';
+import { codecModule } from './codec-module.ts';
 
 export const gunzip = createGunzip(() => new DecompressionStream('gzip'));
 
 export const unzstd = createUnzstd(async () => new (await import('zstddec')).ZSTDDecoder());
 
+export const unlz4: Unlz4 = async (input, sizeBytes) => createUnlz4(await codecModule())(input, sizeBytes);
+
 export const platformWithoutXz: PlatformDecoders = {
   gunzip,
+  unlz4,
   unxz: () => Promise.reject(new DecodeError('xz', 'no xz decoder in this test')),
   unzstd,
 };

@@ -1,15 +1,34 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { DecodeError } from './decode-error.ts';
-import { decodeLz4Legacy } from './lz4-legacy.ts';
+import { createUnlz4, type Unlz4 } from './lz4.ts';
+import { codecModule } from './testing/codec-module.ts';
+import { noise } from './testing/patterns.ts';
 
 const MAGIC = [0x02, 0x21, 0x4c, 0x18];
 const le32 = (value: number) => [value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, value >>> 24];
 const ascii = (text: string) => [...text].map((character) => character.charCodeAt(0));
 const stream = (...blocks: readonly (readonly number[])[]) =>
   new Uint8Array([...MAGIC, ...blocks.flatMap((block) => [...le32(block.length), ...block])]);
+const lengthBytes = (length: number): number[] =>
+  length < 15 ? [] : [...Array<number>(Math.floor((length - 15) / 255)).fill(255), (length - 15) % 255];
+const sequence = (literals: readonly number[], distance: number, matched: number): number[] => [
+  (Math.min(literals.length, 15) << 4) | Math.min(matched - 4, 15),
+  ...lengthBytes(literals.length),
+  ...literals,
+  distance & 0xff,
+  distance >> 8,
+  ...lengthBytes(matched - 4),
+];
+/** A block may end behind a match if an empty run of literals follows. */
+const END = [0];
 const text = (bytes: Uint8Array) => String.fromCharCode(...bytes);
 
-describe('decodeLz4Legacy', () => {
+describe('createUnlz4', () => {
+  let unlz4: Unlz4;
+  beforeAll(async () => {
+    unlz4 = createUnlz4(await codecModule());
+  }, 300_000);
+
   // Each block by hand: token (literals << 4 | match length - 4), literals, distance, longer lengths in steps of 255.
   it.each([
     ['literals only', stream([0x50, ...ascii('hello')]), 'hello'],
@@ -25,8 +44,8 @@ describe('decodeLz4Legacy', () => {
     ['two blocks', stream([0x30, ...ascii('one')], [0x30, ...ascii('two')]), 'onetwo'],
     ['streams one after the other', new Uint8Array([...stream([0x10, 0x61]), ...stream([0x10, 0x62])]), 'ab'],
     ['nothing', new Uint8Array(MAGIC), ''],
-  ])('expands %s', (_, input, expected) => {
-    expect(text(decodeLz4Legacy(input, expected.length))).toBe(expected);
+  ])('expands %s', async (_, input, expected) => {
+    expect(text(await unlz4(input, expected.length))).toBe(expected);
   });
 
   it.each([
@@ -44,23 +63,62 @@ describe('decodeLz4Legacy', () => {
     ['a longer match than declared', stream([0x12, 0x61, 1, 0, 0x10, 0x62]), 5, /more bytes/],
     ['less than declared', stream([0x50, ...ascii('hello')]), 6, /5 of 6/],
     ['a size no such stream can make', stream([0x50, ...ascii('hello')]), 1 << 30, /cannot make/],
-  ])('refuses %s', (_, input, size, message) => {
-    expect(() => decodeLz4Legacy(input, size)).toThrow(DecodeError);
-    expect(() => decodeLz4Legacy(input, size)).toThrow(message);
+  ])('refuses %s', async (_, input, size, message) => {
+    await expect(unlz4(input, size)).rejects.toThrow(DecodeError);
+    await expect(unlz4(input, size)).rejects.toThrow(message);
   });
 
-  it('survives every single-byte change of a stream', () => {
+  it('repeats what matches of every distance and length refer to, to the last byte', async () => {
+    const lengths = [...Array.from({ length: 50 }, (_, more) => 4 + more), 255 + 19, 600];
+    for (let distance = 1; distance <= 40; distance += 1) {
+      const block: number[] = [];
+      const expected: number[] = [];
+      for (const matched of lengths) {
+        const literals = [...noise(distance + (matched % 37), distance * 1000 + matched)];
+        block.push(...sequence(literals, distance, matched));
+        expected.push(...literals);
+        for (let left = matched; left > 0; left -= 1) expected.push(expected[expected.length - distance]!);
+      }
+      const made = await unlz4(stream([...block, ...END]), expected.length);
+      expect(Buffer.compare(made, new Uint8Array(expected))).toBe(0);
+    }
+  });
+
+  const BLOCK_BYTES = 8 * 1024 * 1024;
+  it('makes blocks of 8 MiB, not larger ones', async () => {
+    const made = await unlz4(stream([...sequence([0x61], 1, BLOCK_BYTES - 1), ...END]), BLOCK_BYTES);
+    expect(made.every((byte) => byte === 0x61)).toBe(true);
+    const more = stream([...sequence([0x61], 1, BLOCK_BYTES), ...END]);
+    await expect(unlz4(more, BLOCK_BYTES + 1)).rejects.toThrow(/more bytes/);
+  });
+
+  it('refuses a length that 32 bits do not hold', async () => {
+    // 15 + 255 * STEPS + 246 is 2^32 + 5.
+    const STEPS = 16_843_008;
+    const length = new Uint8Array(STEPS + 1).fill(255);
+    length[STEPS] = 246;
+    for (const [token, rest] of [
+      [[0xf0], ascii('hello')],
+      [[0x1f, 0x61, 1, 0], []],
+    ] as const) {
+      const bytes = token.length + length.length + rest.length;
+      const input = Buffer.concat([new Uint8Array([...MAGIC, ...le32(bytes), ...token]), length, new Uint8Array(rest)]);
+      await expect(unlz4(input, 5)).rejects.toThrow(/more bytes|literals run over/);
+    }
+  });
+
+  it('survives every single-byte change of a stream', async () => {
     const good = stream(
       [0xff, 15, ...ascii('0123456789abcdefghijklmnopqrst'), 30, 0, 11, 0x10, 0x21],
       [0x12, 0x61, 1, 0, 0x10, 0x62],
     );
-    const size = decodeLz4Legacy(good, 69).length;
+    const size = (await unlz4(good, 69)).length;
     for (let at = 0; at < good.length; at += 1)
       for (const value of [0, 1, 0x7f, 0xff]) {
         const bad = good.slice();
         bad[at] = value;
         try {
-          expect(decodeLz4Legacy(bad, size)).toHaveLength(size);
+          expect(await unlz4(bad, size)).toHaveLength(size);
         } catch (error) {
           expect(error).toBeInstanceOf(DecodeError);
         }
