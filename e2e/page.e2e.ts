@@ -50,6 +50,20 @@ for (const colorScheme of ['light', 'dark'] as const) {
     expect(await seriousFindings(page)).toEqual([]);
     await page.getByRole('button', { name: 'Help' }).click();
     expect(await seriousFindings(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Machine', exact: true }).click();
+    await expect(page.getByRole('dialog', { name: 'The machine as a file' })).toBeVisible();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.evaluate(() => {
+      const carried = new DataTransfer();
+      carried.items.add(new File(['no image'], 'system.img'));
+      document.dispatchEvent(new DragEvent('drop', { dataTransfer: carried, cancelable: true }));
+    });
+    await expect(page.getByRole('dialog', { name: 'system.img looks like a disk image' })).toBeVisible();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await expect(page.getByRole('dialog')).toHaveCount(0);
   });
 }
 

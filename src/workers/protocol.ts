@@ -108,9 +108,15 @@ export interface Dom0 {
   /** A disk image becomes a volume: GROUP/NAME, or NAME in the group of images. Nothing is left of one that fails. */
   importDisk(name: string, input: TransferInput, format: DiskFormat | undefined, observer: TransferObserver): Promise<ImportedDisk>;
   /** Writes the image of a volume or another disk of domain 0 to the sink, as it is at this moment. */
-  exportDisk(name: string, format: DiskFormat, compress: 'gzip' | undefined, sink: PieceSink): Promise<void>;
+  exportDisk(
+    name: string,
+    format: DiskFormat,
+    compress: 'gzip' | undefined,
+    sink: PieceSink,
+    observer: TransferObserver,
+  ): Promise<void>;
   /** Writes an archive of the whole machine to the sink, as it is stored at this moment: a tar stream in gzip. */
-  exportMachine(sink: PieceSink): Promise<void>;
+  exportMachine(sink: PieceSink, observer: TransferObserver): Promise<void>;
   /**
    * Puts the machine of an archive where `storage` says, which nobody may have open and in which nothing may be. Nothing is there
    * after a failure. Resolves with the name that the machine had. Needs no `boot`.

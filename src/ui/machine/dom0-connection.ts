@@ -34,8 +34,9 @@ export function startDom0(onFailure: (reason: string) => void): { dom0: Dom0; te
     makeDirectory: (path) => remote.makeDirectory(path),
     storeFile: (path, file, observer) => remote.storeFile(path, file, watching(observer)),
     importDisk: (name, input, format, observer) => remote.importDisk(name, crossing(input), format, watching(observer)),
-    exportDisk: (name, format, compress, sink) => remote.exportDisk(name, format, compress, writing(sink)),
-    exportMachine: (sink) => remote.exportMachine(writing(sink)),
+    exportDisk: (name, format, compress, sink, observer) =>
+      remote.exportDisk(name, format, compress, writing(sink), watching(observer)),
+    exportMachine: (sink, observer) => remote.exportMachine(writing(sink), watching(observer)),
     importMachine: (storage, input, observer) =>
       remote.importMachine(storage, input instanceof Blob ? input : pulling(input), watching(observer)),
     counters: (domain) => remote.counters(domain),

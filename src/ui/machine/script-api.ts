@@ -24,7 +24,10 @@ export interface GuestConsole {
 }
 
 export interface TransferOptions {
-  /** Called now and then with how far it is, in bytes; the total is undefined while it is not known. */
+  /**
+   * Called now and then with how far it is, in bytes; the total is undefined while it is not known. What is compressed on its way out
+   * counts as it was before.
+   */
   onProgress?: (doneBytes: number, totalBytes: number | undefined) => void;
   /** Calls the transfer off: it rejects with the signal's reason and leaves nothing behind. */
   signal?: AbortSignal;

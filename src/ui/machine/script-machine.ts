@@ -28,11 +28,11 @@ export function createScriptMachine(machine: Promise<Dom0>): XenMachine {
     },
     exportDisk: async (name, { compress, format = 'raw', ...options } = {}) => {
       const dom0 = await machine;
-      return streamFrom((sink) => dom0.exportDisk(name, format, compress, sink), options);
+      return streamFrom((sink, observer) => dom0.exportDisk(name, format, compress, sink, observer), options);
     },
     exportMachine: async (options = {}) => {
       const dom0 = await machine;
-      return streamFrom((sink) => dom0.exportMachine(sink), options);
+      return streamFrom((sink, observer) => dom0.exportMachine(sink, observer), options);
     },
     importMachine: async (name, archive, options) => importMachine(await machine, name, archive, options),
     counters: async (domain) => (await machine).counters(domain),

@@ -55,14 +55,14 @@ function gate(): { readonly passed: Promise<void>; open: () => void } {
  * A stream of what `start` writes to the sink it is given. Resolves with the first piece, or rejects when it fails before.
  */
 export function streamFrom(
-  start: (sink: PieceSink) => Promise<void>,
-  { onProgress, signal }: TransferOptions,
+  start: (sink: PieceSink, observer: TransferObserver) => Promise<void>,
+  options: TransferOptions,
 ): Promise<ReadableStream<Uint8Array>> {
+  const { signal } = options;
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
     let ended = false;
-    let done = 0;
     /** Settles when the stream's reader wants a piece. */
     let wanted = gate();
     const stream = new ReadableStream<Uint8Array>({
@@ -92,12 +92,10 @@ export function streamFrom(
         if (ended) return false;
         wanted = gate();
         controller?.enqueue(bytes);
-        done += bytes.length;
-        onProgress?.(done, undefined);
         return true;
       },
     };
-    start(sink)
+    start(sink, observerOf(options))
       .then(
         () => {
           resolve(stream);

@@ -59,7 +59,7 @@ export function showMachineDialog(dom0: Pick<Dom0, 'exportMachine' | 'importMach
 
 async function saveMachine(dom0: Pick<Dom0, 'exportMachine'>, machine: string): Promise<void> {
   await withProgress(`Saving machine ${machine}`, 'The machine could not be saved', async (options) => {
-    const stream = await streamFrom((sink) => dom0.exportMachine(sink), options);
+    const stream = await streamFrom((sink, observer) => dom0.exportMachine(sink, observer), options);
     const parts: Blob[] = [];
     let pieces: Uint8Array<ArrayBuffer>[] = [];
     let waiting = 0;

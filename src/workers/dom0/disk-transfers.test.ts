@@ -9,6 +9,7 @@ import type { FileSystem } from '../../engine/storage/file-system.ts';
 import { DeviceDirectory } from '../../engine/storage/device-directory.ts';
 import { memoryFiles } from '../../engine/storage/testing/memory-files.ts';
 import type { VolumePool } from '../../engine/storage/volume-pool.ts';
+import type { OnProgress } from '../../engine/images/transfer.ts';
 import { BlockSources } from '../../engine/toolstack/devices/block-sources.ts';
 import { LoopDevices } from '../../engine/toolstack/devices/loop-devices.ts';
 import { VolumeGroups } from '../../engine/toolstack/devices/lvm/volume-groups.ts';
@@ -60,9 +61,14 @@ const piecesOf = (bytes: Uint8Array, failAt = Infinity): PieceSource => {
   };
 };
 
-async function exported(name: string, format: 'raw' | 'qcow2', compress?: 'gzip'): Promise<Buffer> {
+async function exported(
+  name: string,
+  format: 'raw' | 'qcow2',
+  compress?: 'gzip',
+  onProgress: OnProgress = () => undefined,
+): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  await transfers.export(name, format, compress, { write: async (bytes) => pieces.push(bytes) > 0 });
+  await transfers.export(name, format, compress, { write: async (bytes) => pieces.push(bytes) > 0 }, onProgress);
   return Buffer.concat(pieces);
 }
 
@@ -87,7 +93,10 @@ describe('disks from the page and to it', () => {
     });
     expect((await deviceBytes('/dev/images/debian')).equals(disk)).toBe(true);
     expect((await exported('debian', 'raw')).equals(disk)).toBe(true);
-    expect(gunzipSync(await exported('/dev/images/debian', 'raw', 'gzip')).equals(disk)).toBe(true);
+    const seen: [number, number | undefined][] = [];
+    const packed = await exported('/dev/images/debian', 'raw', 'gzip', (done, total) => void seen.push([done, total]));
+    expect(gunzipSync(packed).equals(disk)).toBe(true);
+    expect(seen.at(-1)).toEqual([disk.length, disk.length]);
     const reader = await Qcow2Reader.open(memorySource(await exported('images/debian', 'qcow2')), decoders);
     const again = Buffer.alloc(reader.sizeBytes);
     await reader.read(0, again);
@@ -103,7 +112,9 @@ describe('disks from the page and to it', () => {
     await groups.createGroup({ name: 'vg', uuid: '' }, []);
     await expect(transfers.import('vg/a', blob, undefined, quiet)).rejects.toThrow('insufficient free space');
     await expect(transfers.import('a', piecesOf(file, 60_000), undefined, quiet)).rejects.toThrow('the download was cut off');
-    await expect(transfers.export('nobody', 'raw', undefined, { write: async () => true })).rejects.toThrow('no volume nobody');
+    await expect(transfers.export('nobody', 'raw', undefined, { write: async () => true }, quiet)).rejects.toThrow(
+      'no volume nobody',
+    );
     expect([...pool.names(), ...pool.internalNames()]).toEqual([]);
   });
 
@@ -116,7 +127,7 @@ describe('disks from the page and to it', () => {
     await transfers.import('a', new Blob([file]), undefined, quiet);
     let pieces = 0;
     const sink = { write: async () => (pieces += 1) < 1 };
-    await expect(transfers.export('a', 'raw', undefined, sink)).rejects.toThrow('Interrupted');
+    await expect(transfers.export('a', 'raw', undefined, sink, quiet)).rejects.toThrow('Interrupted');
     expect(pieces).toBe(1);
     expect([...pool.names(), ...pool.internalNames()]).toEqual(['images/a']);
   });

@@ -53,14 +53,20 @@ export class DiskTransfers {
   }
 
   /** A volume by its name or device; other devices and files of domain 0 by their paths, while no guest writes them. */
-  async export(name: string, format: DiskFormat, compress: 'gzip' | undefined, sink: PieceSink): Promise<void> {
+  async export(
+    name: string,
+    format: DiskFormat,
+    compress: 'gzip' | undefined,
+    sink: PieceSink,
+    onProgress: OnProgress,
+  ): Promise<void> {
     const { codecs, files, pool, sources } = this.services;
     const packed = (stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> =>
       compress === 'gzip' ? codecs.gzip(stream) : stream;
     const given = name.replace(/^\/dev\//, '');
     const volume = pool.names().includes(given) ? pool.volume(given) : pool.volume(`${IMAGES_GROUP}/${given}`);
     if (volume !== undefined) {
-      await drain(packed(exportDisk(pool, volume, format, () => undefined)), sink);
+      await drain(packed(exportDisk(pool, volume, format, onProgress)), sink);
       return;
     }
     if (!name.startsWith('/')) throw new ImageError(`there is no volume ${name}`);
@@ -68,8 +74,8 @@ export class DiskTransfers {
     const file = await files.open(name);
     try {
       const disk = file.disk(true);
-      if (disk instanceof Volume) await drain(packed(exportDisk(pool, disk, format, () => undefined)), sink);
-      else await drain(packed(imageOf(rawDisk(await sourceOfFile(file)), format, () => undefined)), sink);
+      if (disk instanceof Volume) await drain(packed(exportDisk(pool, disk, format, onProgress)), sink);
+      else await drain(packed(imageOf(rawDisk(await sourceOfFile(file)), format, onProgress)), sink);
     } finally {
       release();
       await file.close();
@@ -77,10 +83,10 @@ export class DiskTransfers {
   }
 
   /** Everything that is stored; changes of files that wait are the caller's to flush. */
-  async exportMachine(sink: PieceSink): Promise<void> {
+  async exportMachine(sink: PieceSink, onProgress: OnProgress): Promise<void> {
     const { codecs, machine, pool } = this.services;
     await pool.flush();
-    await drain(codecs.gzip(exportMachine(pool, machine, () => undefined)), sink);
+    await drain(codecs.gzip(exportMachine(pool, machine, onProgress)), sink);
   }
 
   /** The file is there whole or not at all. */

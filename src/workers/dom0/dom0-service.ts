@@ -99,14 +99,21 @@ export class Dom0Service implements Dom0 {
     return transfers.import(name, from, format, observed(observer, this._platform.clock));
   }
 
-  async exportDisk(name: string, format: DiskFormat, compress: 'gzip' | undefined, sink: PieceSink): Promise<void> {
-    await (await this._system()).transfers.export(name, format, compress, sink);
+  async exportDisk(
+    name: string,
+    format: DiskFormat,
+    compress: 'gzip' | undefined,
+    sink: PieceSink,
+    observer: TransferObserver,
+  ): Promise<void> {
+    const { transfers } = await this._system();
+    await transfers.export(name, format, compress, sink, observed(observer, this._platform.clock));
   }
 
-  async exportMachine(sink: PieceSink): Promise<void> {
+  async exportMachine(sink: PieceSink, observer: TransferObserver): Promise<void> {
     const { files, transfers } = await this._system();
     await files.flush();
-    await transfers.exportMachine(sink);
+    await transfers.exportMachine(sink, observed(observer, this._platform.clock));
   }
 
   async importMachine(storage: MachineStorage, input: Blob | PieceSource, observer: TransferObserver): Promise<string> {
