@@ -422,7 +422,8 @@ export class VolumePool {
   private hasRoom(volume: Volume, chunks: number): boolean {
     const after = this.dirtyChunks + chunks;
     if (after <= this.dirtyLimit / 2) return true;
-    if (after > this.dirtyLimit) return false;
+    // What is too much by itself has to go in alone.
+    if (after > this.dirtyLimit) return this.dirtyChunks === 0;
     this.writeBehind(this.entry(volume));
     return true;
   }
