@@ -5,7 +5,7 @@
 import { DecodeError } from './decode-error.ts';
 import { SLACK_BYTES } from './assembly/status.ts';
 
-const WASM_PAGE_BYTES = 65536;
+export const WASM_PAGE_BYTES = 65536;
 
 export interface CodecExports {
   readonly memory: WebAssembly.Memory;
@@ -18,7 +18,7 @@ export interface CodecExports {
 /** The return is a status. */
 type DecodeFile = (input: number, inputBytes: number, output: number, outputBytes: number) => number;
 
-const aligned = (value: number) => Math.ceil(value / SLACK_BYTES) * SLACK_BYTES;
+export const aligned = (value: number): number => Math.ceil(value / SLACK_BYTES) * SLACK_BYTES;
 
 /**
  * @param module codec.wasm, compiled

@@ -4,6 +4,7 @@
  * @see The .xz File Format, version 1.1.0
  */
 import { ByteFeed } from './byte-feed.ts';
+import { aligned, WASM_PAGE_BYTES } from './codec-instance.ts';
 import { DecodeError } from './decode-error.ts';
 import { XZ_REASONS } from './xz.ts';
 import {
@@ -18,7 +19,6 @@ import {
   XZ_UNSUPPORTED_CHECK,
 } from './assembly/status.ts';
 
-const WASM_PAGE_BYTES = 65536;
 const STREAM_HEADER_BYTES = 12;
 const MAGIC = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00];
 const CHECK_BYTES: ReadonlyMap<number, number> = new Map([
@@ -51,7 +51,6 @@ interface CodecExports {
 
 const failed = (status: number): DecodeError =>
   new DecodeError('xz', XZ_REASONS[status] ?? `the xz decoder has failed (${status})`);
-const aligned = (value: number): number => Math.ceil(value / SLACK_BYTES) * SLACK_BYTES;
 
 /**
  * What an .xz file of one stream or more makes, in pieces of at most 2 MiB. Rejects with DecodeError.

@@ -66,9 +66,6 @@ export const STOP_JUMP: u32 = 7;
 
 const PAGE_MASK: u64 = ~(<u64>(PAGE_BYTES - 1));
 
-const BRANCH: u32 = STOP_BRANCH;
-const JUMP: u32 = STOP_JUMP;
-
 // @ts-ignore: decorator
 @inline
 function reg64(cpu: usize, op: usize): u64 {
@@ -187,7 +184,7 @@ export function execute(cpu: usize, first: usize, from: usize, budget: i32): u64
   let start = from;
   let remaining = budget;
   while (true) {
-    let status = BRANCH;
+    let status = STOP_BRANCH;
     let target: u64 = 0;
     switch (<i32>load<u16>(op)) {
       case hot.HOT_LOOKUP_AGAIN:
@@ -215,7 +212,7 @@ export function execute(cpu: usize, first: usize, from: usize, budget: i32): u64
     // The instruction at `op` ended the run of straight-line code.
     remaining -= <i32>((op - start) / OP_BYTES) + 1;
     const quiet = remaining > 0 && atomic.load<u32>(cpu, VCPU_REQUEST) == 0;
-    if (status == BRANCH) {
+    if (status == STOP_BRANCH) {
       const link = <usize>load<u32>(op, OP_LINK);
       if (link == 0 || !quiet) return stop(cpu, op, start, remaining, STOP_BRANCH);
       op = link;

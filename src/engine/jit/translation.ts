@@ -50,10 +50,6 @@ export function translationOf(region: Region, data: Uint8Array): Translation {
   };
 }
 
-export function pageOfPosition(position: number): number {
-  return Math.floor(position / PAGE_BYTES) * PAGE_BYTES;
-}
-
 /** The bytes of the region's instructions, as runs. */
 function sourcesOf(code: Region['code']): Source[] {
   const sources: Source[] = [];

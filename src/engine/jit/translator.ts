@@ -9,9 +9,10 @@
  */
 import { REGION_ENTRY_SHIFT, REGION_TABLE_INDEX, VCPU_REGION_GENERATION, VCPU_RIP } from '../cpu/layout.ts';
 import type { TranslatorCore } from './core.ts';
+import { pageOf as pageOfPosition } from './instruction.ts';
 import { DEFAULT_LIMITS, type Region, RegionBuilder, type RegionLimits } from './region.ts';
 import { RegionTranslator } from './translate.ts';
-import { PAGE_WORD_BYTES, pageOfPosition, type Translation, translationOf } from './translation.ts';
+import { PAGE_WORD_BYTES, type Translation, translationOf } from './translation.ts';
 import { TransitionSamples } from './transition-samples.ts';
 import { regionImports, regionModule } from './wasm-module.ts';
 
@@ -67,9 +68,6 @@ interface Installed {
   /** It cannot grow any more. */
   full: boolean;
 }
-
-/** The vCPU's arena for regions has no room. */
-class ArenaFull extends Error {}
 
 export interface TranslatorCounters {
   regions: number;
@@ -274,20 +272,14 @@ export class Translator {
   private enter(installed: Installed): void {
     const { core, cpu } = this;
     const { data, pages, tableIndex } = installed;
-    try {
-      installed.hosts.forEach((host, number) => {
-        this.release(host, installed);
-        this.regions.set(host, installed);
-        const record = core.addRegion(cpu, host, tableIndex | (number << REGION_ENTRY_SHIFT), data) >>> 0;
-        installed.records.set(host, record);
-        const complete =
-          record !== 0 && pages.every((page) => page === pageStart(host) || core.addRegionFrame(cpu, record, page) !== 0);
-        if (!complete) throw new ArenaFull();
-      });
-    } catch (error) {
-      if (!(error instanceof ArenaFull)) throw error;
-      this.reset();
-    }
+    const entered = installed.hosts.every((host, number) => {
+      this.release(host, installed);
+      this.regions.set(host, installed);
+      const record = core.addRegion(cpu, host, tableIndex | (number << REGION_ENTRY_SHIFT), data) >>> 0;
+      installed.records.set(host, record);
+      return record !== 0 && pages.every((page) => page === pageStart(host) || core.addRegionFrame(cpu, record, page) !== 0);
+    });
+    if (!entered) this.reset();
   }
 
   /** Takes an entry from the region that has it, unless that is the one to stay. A region without entries is given back. */

@@ -244,19 +244,19 @@ const stack: HotCase[] = [
 ];
 
 const transfers: HotCase[] = [
-  leaving('JMP', 'status = BRANCH; break;'),
-  leaving('CALL', `${push(RETURN_ADDRESS)}status = BRANCH; break;`),
-  leaving('JMP_R', `const to = rm64(cpu, op); ${refuse('to')}target = to; status = JUMP; break;`),
-  leaving('JMP_M', `${readMemory(64)}const to = load<u64>(p); ${refuse('to')}target = to; status = JUMP; break;`),
-  leaving('CALL_R', `const to = rm64(cpu, op); ${refuse('to')}${push(RETURN_ADDRESS)}target = to; status = JUMP; break;`),
+  leaving('JMP', 'status = STOP_BRANCH; break;'),
+  leaving('CALL', `${push(RETURN_ADDRESS)}status = STOP_BRANCH; break;`),
+  leaving('JMP_R', `const to = rm64(cpu, op); ${refuse('to')}target = to; status = STOP_JUMP; break;`),
+  leaving('JMP_M', `${readMemory(64)}const to = load<u64>(p); ${refuse('to')}target = to; status = STOP_JUMP; break;`),
+  leaving('CALL_R', `const to = rm64(cpu, op); ${refuse('to')}${push(RETURN_ADDRESS)}target = to; status = STOP_JUMP; break;`),
   leaving(
     'CALL_M',
-    `${readMemory(64)}const to = load<u64>(p); ${refuse('to')}${push(RETURN_ADDRESS)}target = to; status = JUMP; break;`,
+    `${readMemory(64)}const to = load<u64>(p); ${refuse('to')}${push(RETURN_ADDRESS)}target = to; status = STOP_JUMP; break;`,
   ),
   leaving(
     'RET',
     `const rsp = load<u64>(cpu, VCPU_RSP); ${readStack}const to = load<u64>(p); ${refuse('to')}
-    store<u64>(cpu, rsp + 8 + <u64>load<u16>(op, OP_IMMEDIATE), VCPU_RSP); target = to; status = JUMP; break;`,
+    store<u64>(cpu, rsp + 8 + <u64>load<u16>(op, OP_IMMEDIATE), VCPU_RSP); target = to; status = STOP_JUMP; break;`,
   ),
 ];
 
@@ -283,7 +283,7 @@ const conditions: Record<string, string> = {
 };
 
 const branches = Object.entries(conditions).map(([name, holds]) =>
-  leaving(name, `if (!(${holds})) { op += OP_BYTES; continue; } status = BRANCH; break;`),
+  leaving(name, `if (!(${holds})) { op += OP_BYTES; continue; } status = STOP_BRANCH; break;`),
 );
 
 /** Behind flags of which nothing is known. */
