@@ -136,7 +136,7 @@ const cooperative = new CooperativeLauncher({
     const translator = createTranslator(core, request.memory, cpu, {
       ...(options.translator === 'eager' ? EAGER_OPTIONS : DEFAULT_OPTIONS),
       ...(JSON.parse(options.tune) as object),
-      ...(options.pauses ? { onRegion: profile.regionMade, onModule: profile.moduleMade } : {}),
+      ...(options.pauses ? { onRegion: profile.regionMade, onModule: profile.moduleMade, onInstalled: profile.installed } : {}),
     });
     translators.push(translator);
     if (!options.pauses) return translator;

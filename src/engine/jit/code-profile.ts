@@ -26,7 +26,10 @@ export type ProfileSample = [address: number, samples: number, ns: number, inter
 /** A translated region: low 48 bits of its entry's address and of its lowest and highest instruction's, and their number. */
 export type ProfileRegion = [entry: number, low: number, high: number, instructions: number];
 
-/** The guest stood still while regions were made: ns in all; of them for choosing the code, and for emitting it. The rest is the engine's. */
+/**
+ * The guest stood still while regions were made: ns in all; of them for choosing the code, and for emitting it where the vCPU's
+ * own thread does that. The rest is the engine's. `instructions` were chosen.
+ */
 export type ProfilePause = [ns: number, choosing: number, emitting: number, instructions: number];
 
 export interface ProfilePart {
@@ -55,6 +58,7 @@ export class CodeProfile {
   /** Of the pause under way: when its last step began, and what it consists of so far. */
   private stepSince = 0;
   private pause: ProfilePause = [0, 0, 0, 0];
+  private worked = false;
 
   constructor(
     memory: WebAssembly.Memory,
@@ -77,8 +81,9 @@ export class CodeProfile {
         const began = this.nowNs();
         this.stepSince = began;
         this.pause = [0, 0, 0, 0];
+        this.worked = false;
         translator.sample();
-        if (this.pause[3] === 0 || this.pauses.length >= REGIONS_MAXIMUM) return;
+        if (!this.worked || this.pauses.length >= REGIONS_MAXIMUM) return;
         this.pause[0] = this.nowNs() - began;
         this.pauses.push(this.pause);
       },
@@ -89,11 +94,17 @@ export class CodeProfile {
     const now = this.nowNs();
     this.pause[which] += now - this.stepSince;
     this.stepSince = now;
+    this.worked = true;
   }
 
   /** For the translator to call with each module emitted. */
   readonly moduleMade = (): void => {
     this.step(2);
+  };
+
+  /** For the translator to call when the engine has made code of the module. */
+  readonly installed = (): void => {
+    this.stepSince = this.nowNs();
   };
 
   /** For the translator to call with the page of the entry and the region made. */

@@ -7,7 +7,7 @@
  * Code that control has not come to is left out where that is known: the target of a branch that was never decoded.
  */
 import { PAGE_BYTES, VCPU_FETCH_BUFFER, VCPU_STEP_BLOCK } from '../cpu/layout.ts';
-import type { TranslatorCore } from './core.ts';
+import { type CodeReader, lastOperation } from './code-trace.ts';
 import { type Instruction, branchPosition, nextPosition, readInstruction } from './instruction.ts';
 import { treatmentOf } from './treatment.ts';
 
@@ -66,7 +66,6 @@ export interface RegionLimits {
 
 export const DEFAULT_LIMITS: RegionLimits = { instructions: 200, pages: 6, callDepth: 1, everything: false };
 
-const DECODED_ENDS_SHIFT = 8;
 /** A block's number among the targets has a byte in the operation that enters it. */
 const TARGETS_MAXIMUM = 200;
 
@@ -84,18 +83,16 @@ export class RegionBuilder {
   private readonly targets: Block[] = [];
   private readonly queue: Block[] = [];
   private count = 0;
-  private readonly view: DataView;
 
   constructor(
-    private readonly core: TranslatorCore,
-    memory: WebAssembly.Memory,
+    private readonly core: CodeReader,
+    /** Of the memory that has the vCPU's block. */
+    private readonly view: DataView,
     private readonly cpu: number,
     /** Virtual address of the page of the entry. */
     private readonly page: bigint,
     private readonly limits: RegionLimits,
-  ) {
-    this.view = new DataView(memory.buffer);
-  }
+  ) {}
 
   /** The region entered at these positions, the first within the page; null: nothing there can be translated. */
   build(entries: readonly number[]): Region | null {
@@ -146,13 +143,12 @@ export class RegionBuilder {
     const host = this.hostAt(position);
     let instruction: Instruction | null = null;
     if (host !== 0) {
-      const scratch = this.cpu + VCPU_STEP_BLOCK;
-      const bits = this.core.decodeForRegion(this.cpu, host, scratch);
+      const bits = this.core.decodeForRegion(this.cpu, host, this.cpu + VCPU_STEP_BLOCK);
       if (bits !== 0) {
-        const operations = (bits >> DECODED_ENDS_SHIFT) & 3;
-        const fields = readInstruction(this.view, scratch + (operations - 1) * 32, position, bits & 0xff);
+        const operation = lastOperation(bits);
+        const fields = readInstruction(this.view, this.cpu + operation, position, bits & 0xff);
         // What the decoder had to make two operations of is left to the interpreter.
-        instruction = { ...fields, treatment: operations === 1 ? treatmentOf(fields) : 'stop' };
+        instruction = { ...fields, treatment: operation === VCPU_STEP_BLOCK ? treatmentOf(fields) : 'stop' };
         const buffer = this.cpu + VCPU_FETCH_BUFFER;
         this.code.set(position, new Uint8Array(this.view.buffer, buffer, bits & 0xff).slice());
       }

@@ -7,21 +7,15 @@ import {
   REQUEST_LEAVE,
   VCPU_BUDGET,
   VCPU_INSTRUCTIONS,
-  VCPU_INSTRUCTIONS_TRANSLATED,
   VCPU_REGION_ENTRIES,
   VCPU_REQUEST,
   VCPU_RIP,
   VCPU_SAMPLE_LEFT,
 } from '../cpu/layout.ts';
-import { CoreFixture } from '../cpu/testing/fixture.ts';
-import { newState } from '../cpu/testing/machine-state.ts';
 import type { TranslatorCore } from './core.ts';
 import { EAGER_OPTIONS, Translator } from './translator.ts';
+import { ALIAS, CODE, DATA, MOV_EAX, RegionMachine, SECOND } from './testing/region-machine.ts';
 
-const CODE = 0x400000n;
-const SECOND = CODE + 0x1000n;
-const ALIAS = 0x500000n;
-const DATA = 0x600000n;
 const HLT = 0xf4;
 const RAX = 0;
 const RCX = 1;
@@ -30,72 +24,12 @@ const RBX = 3;
 const RSP = 4;
 const RDI = 7;
 
-class Machine {
-  readonly fixture = new CoreFixture(64);
-  readonly translator: Translator;
-  readonly first: number;
-  readonly second: number;
-
-  constructor() {
-    const { fixture } = this;
-    const frame = fixture.takeFrame();
-    this.first = fixture.map(CODE, { write: false, execute: true }, frame);
-    this.second = fixture.map(SECOND, { write: false, execute: true });
-    fixture.map(ALIAS, {}, frame);
-    fixture.map(DATA);
-    fixture.bytes.fill(HLT, this.first, this.first + 4096);
-    fixture.bytes.fill(HLT, this.second, this.second + 4096);
-    this.translator = new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, {
-      ...EAGER_OPTIONS,
-      growthThreshold: 2,
-    });
-  }
-
-  /** Puts code in place before anything has been decoded there. */
-  place(at: number, ...bytes: number[]): void {
-    this.fixture.bytes.set(bytes, at);
-  }
-
-  /** Writes code as another agent does: the core is told. */
-  patch(at: number, ...bytes: number[]): void {
-    this.place(at, ...bytes);
-    this.fixture.exports.storeMarked(this.fixture.cpu, at, bytes.length);
-  }
-
-  start(registers: Readonly<Record<number, bigint>> = {}): void {
-    const state = newState();
-    for (const [register, value] of Object.entries(registers)) state.gpr[Number(register)] = value;
-    state.rip = CODE;
-    this.fixture.setState(state);
-  }
-
-  /** Runs from the start of the code; RAX at the end. */
-  result(registers: Readonly<Record<number, bigint>> = {}): bigint {
-    this.start(registers);
-    expect(this.fixture.run()).toBe(EXIT_EXCEPTION);
-    return this.fixture.getState().gpr[RAX] ?? 0n;
-  }
-
-  count(offset: number): bigint {
-    return this.fixture.getU64(this.fixture.cpu + offset);
-  }
-
-  /** How many instructions the work executed in regions. */
-  translated(work: () => void): bigint {
-    const before = this.count(VCPU_INSTRUCTIONS_TRANSLATED);
-    work();
-    return this.count(VCPU_INSTRUCTIONS_TRANSLATED) - before;
-  }
-}
-
-/** mov eax, n */
-const MOV_EAX = (n: number): number[] => [0xb8, n, 0, 0, 0];
 /** mov eax, 1; jmp SECOND */
 const TO_SECOND = [...MOV_EAX(1), 0xe9, 0xf6, 0x0f, 0, 0];
 
-let machine: Machine;
+let machine: RegionMachine;
 beforeEach(() => {
-  machine = new Machine();
+  machine = new RegionMachine();
 });
 
 describe('a region', () => {

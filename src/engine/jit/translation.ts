@@ -21,13 +21,16 @@ export interface Source {
   readonly bytes: Uint8Array;
 }
 
-export interface Translation {
+export interface TranslationOrigin {
   /** Positions of the entries, from the start of the first one's page. */
   readonly entries: readonly number[];
   /** Positions of the pages, the first entry's first. */
   readonly pages: readonly number[];
   readonly sources: readonly Source[];
   readonly instructions: number;
+}
+
+export interface Translation extends TranslationOrigin {
   /** With nothing yet where the pages' addresses go. A multiple of 16 bytes. */
   readonly data: Uint8Array;
 }
@@ -40,13 +43,13 @@ export function pageWordsBytes(pages: number): number {
   return Math.ceil((pages * PAGE_WORD_BYTES) / DATA_ALIGNMENT) * DATA_ALIGNMENT;
 }
 
-export function translationOf(region: Region, data: Uint8Array): Translation {
+/** What the region was made from. */
+export function originOf(region: Region): TranslationOrigin {
   return {
     entries: region.targets.slice(0, region.entries).map(({ start }) => start),
     pages: region.pages.map(({ position }) => position),
     sources: sourcesOf(region.code),
     instructions: region.instructions,
-    data,
   };
 }
 

@@ -1,5 +1,6 @@
 /**
- * Finds hot code of one vCPU by sampling and has it run as WebAssembly. Works between runs of the core, on the vCPU's own thread.
+ * Finds hot code of one vCPU by sampling and has it run as WebAssembly. Works between runs of the core, on the vCPU's own thread;
+ * making the code may be another's (region-compiler.ts), and the guest goes on meanwhile.
  *
  * The core returns whenever so many instructions have been interpreted: where it does is a sample of what the interpreter's time
  * goes to. Code sampled often enough becomes a region (region.ts), its function a slot of the core's table, and the block at its
@@ -8,13 +9,14 @@
  * the same.
  */
 import { REGION_ENTRY_SHIFT, REGION_TABLE_INDEX, VCPU_REGION_GENERATION, VCPU_RIP } from '../cpu/layout.ts';
+import { CodeRecorder } from './code-trace.ts';
 import type { TranslatorCore } from './core.ts';
 import { pageOf as pageOfPosition } from './instruction.ts';
 import { DEFAULT_LIMITS, type Region, RegionBuilder, type RegionLimits } from './region.ts';
-import { RegionTranslator } from './translate.ts';
-import { PAGE_WORD_BYTES, type Translation, translationOf } from './translation.ts';
+import { ImmediateCompiler, type RegionCompiler } from './region-compiler.ts';
+import { PAGE_WORD_BYTES, type Translation, type TranslationOrigin, originOf } from './translation.ts';
 import { TransitionSamples } from './transition-samples.ts';
-import { regionImports, regionModule } from './wasm-module.ts';
+import { regionImports } from './wasm-module.ts';
 
 export interface TranslatorOptions {
   /** Instructions interpreted between samples. */
@@ -27,8 +29,9 @@ export interface TranslatorOptions {
   readonly maximumRegions: number;
   /** Told of each region made, with the virtual address of its entry's page. */
   readonly onRegion?: (page: bigint, region: Region) => void;
-  /** Told of each module before it is compiled. */
+  /** Told of each module before the engine compiles it, and when its region can be entered. */
   readonly onModule?: (bytes: Uint8Array) => void;
+  readonly onInstalled?: () => void;
   /** Sampled transitions from a region to one place that make it grow by that place. */
   readonly growthThreshold: number;
 }
@@ -69,6 +72,15 @@ interface Installed {
   full: boolean;
 }
 
+/** A region that is being compiled. */
+interface Awaited {
+  readonly origin: TranslationOrigin;
+  readonly page: bigint;
+  /** Host addresses of its pages and of its first entry when it was chosen. */
+  readonly pages: readonly number[];
+  readonly host: number;
+}
+
 export interface TranslatorCounters {
   regions: number;
   instructions: number;
@@ -82,6 +94,8 @@ export interface TranslatorCounters {
 /** Samples kept at most before all are forgotten: rarely sampled places never become hot. */
 const SAMPLES_MAXIMUM = 8192;
 const TABLE_STEP = 256;
+/** Regions being compiled at most; what is hot meanwhile is sampled again. */
+const AWAITED_MAXIMUM = 32;
 /** Bounds of a region that grew. */
 const GROWN_INSTRUCTIONS_MAXIMUM = 600;
 const GROWN_ENTRIES_MAXIMUM = 24;
@@ -112,22 +126,29 @@ export class Translator {
   private readonly samples = new Map<number, number>();
   private readonly refused = new Set<number>();
   private readonly freeSlots: number[] = [];
-  private readonly compiler: RegionTranslator;
+  /** By their jobs' numbers, and the hosts of their first entries. */
+  private readonly awaited = new Map<number, Awaited>();
+  private readonly awaitedHosts = new Set<number>();
+  private jobs = 0;
+  private readonly recorder: CodeRecorder;
+  private readonly ordered: boolean;
   private generation: number;
   private readonly limits: RegionLimits;
 
   constructor(
     private readonly core: TranslatorCore,
-    private readonly memory: WebAssembly.Memory,
+    memory: WebAssembly.Memory,
     private readonly cpu: number,
     private readonly options: TranslatorOptions = DEFAULT_OPTIONS,
+    private readonly compiler: RegionCompiler = new ImmediateCompiler(),
   ) {
     this.sampleInstructions = options.sampleInstructions;
     this.view = new DataView(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
     this.imports = regionImports(core, memory);
     this.limits = { ...DEFAULT_LIMITS, everything: options.everything };
-    this.compiler = new RegionTranslator(core.ordersAccesses() !== 0);
+    this.recorder = new CodeRecorder(core, this.view);
+    this.ordered = core.ordersAccesses() !== 0;
     this.transitions = new TransitionSamples(new Uint32Array(memory.buffer), cpu, options.growthThreshold);
     this.generation = this.currentGeneration();
   }
@@ -136,8 +157,9 @@ export class Translator {
     return this.view.getUint32(this.cpu + VCPU_REGION_GENERATION, true);
   }
 
-  /** Takes the present RIP as a sample; translates what is there once it is hot. */
+  /** Takes the present RIP as a sample; has what is there translated once it is hot. Puts a region to use that is ready. */
   sample(): void {
+    this.installFinished();
     const rip = this.view.getBigInt64(this.cpu + VCPU_RIP, true);
     this.transitions.drain((tableIndex, target) => {
       const from = this.byTableIndex.get(tableIndex);
@@ -156,7 +178,7 @@ export class Translator {
     this.translate(rip, host);
   }
 
-  /** Translates the code at an address of the current mode; false = there is none that can be. */
+  /** Has the code at an address of the current mode translated; false = there is none that can be. */
   translateAt(rip: bigint): boolean {
     const host = this.hostOf(BigInt.asIntN(64, rip));
     return host !== 0 && (this.isAlive(host) || this.translate(rip, host));
@@ -166,29 +188,46 @@ export class Translator {
     return this.core.codePointer(this.cpu, rip) >>> 0;
   }
 
-  private isAlive(host: number): boolean {
+  /** The core forgets all regions when it has to. */
+  private noticeReset(): void {
     if (this.generation !== this.currentGeneration()) this.forget();
+  }
+
+  private isAlive(host: number): boolean {
+    this.noticeReset();
     const record = this.regions.get(host)?.records.get(host);
     return record !== undefined && this.view.getUint32(record + REGION_TABLE_INDEX, true) !== 0;
   }
 
   private translate(rip: bigint, host: number): boolean {
     if (this.refused.has(host)) return false;
-    if (this.revive(host)) return true;
+    if (this.awaitedHosts.has(host) || this.revive(host)) return true;
     if (this.regions.size >= this.options.maximumRegions) this.reset();
-    const page = pageOf(rip);
-    const region = this.builder(page, this.limits).build([offsetOf(rip)]);
-    if (region === null) {
-      if (this.refused.size >= SAMPLES_MAXIMUM) this.refused.clear();
-      this.refused.add(host);
-      return false;
-    }
-    this.install(region, page);
-    return true;
+    const made = this.make(pageOf(rip), [offsetOf(rip)], this.limits);
+    if (!made) this.refuse(host);
+    return made;
   }
 
-  private builder(page: bigint, limits: RegionLimits): RegionBuilder {
-    return new RegionBuilder(this.core, this.memory, this.cpu, page, limits);
+  private refuse(host: number): void {
+    if (this.refused.size >= SAMPLES_MAXIMUM) this.refused.clear();
+    this.refused.add(host);
+  }
+
+  /** Chooses the region entered at these positions and has it compiled; false = there is none. */
+  private make(page: bigint, entries: readonly number[], limits: RegionLimits): boolean {
+    if (this.awaited.size >= AWAITED_MAXIMUM) return true;
+    const region = new RegionBuilder(this.recorder, this.view, this.cpu, page, limits).build(entries);
+    const trace = this.recorder.take();
+    if (region === null) return false;
+    this.options.onRegion?.(page, region);
+    const number = this.jobs++;
+    const pages = region.pages.map(({ host }) => host);
+    const host = (pages[0] ?? 0) + (entries[0] ?? 0);
+    this.awaited.set(number, { origin: originOf(region), page, pages, host });
+    this.awaitedHosts.add(host);
+    this.compiler.compile({ number, entries, limits, trace, ordered: this.ordered }, region);
+    this.installFinished();
+    return true;
   }
 
   /** Makes the region entered at `entry` anew with a further entry at `rip`, both of the current mode; false = it stays as it is. */
@@ -199,7 +238,7 @@ export class Translator {
 
   /** Takes the code at `rip` into the region, and what else the region there has. */
   private grow(from: Installed, rip: bigint): boolean {
-    if (from.full) return false;
+    if (from.full || this.awaited.size >= AWAITED_MAXIMUM) return false;
     const [first = 0] = from.hosts;
     const position = Number(rip - from.page);
     // The same frames may be mapped elsewhere by now.
@@ -218,29 +257,34 @@ export class Translator {
     from.full = true;
     if (entries.size > GROWN_ENTRIES_MAXIMUM) return false;
     const limits = { ...this.limits, instructions: Math.min(instructions, GROWN_INSTRUCTIONS_MAXIMUM), pages: GROWN_PAGES_MAXIMUM };
-    const region = this.builder(from.page, limits).build([...entries]);
-    if (region === null) return false;
+    if (!this.make(from.page, [...entries], limits)) return false;
     this.counters.grown++;
-    this.install(region, from.page);
     return true;
   }
 
-  private install(region: Region, page: bigint): void {
-    this.options.onRegion?.(page, region);
-    const { body, data } = this.compiler.translate(region);
-    const translation = translationOf(region, data);
-    const bytes = regionModule([body]);
-    this.options.onModule?.(bytes);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports);
+  /** Puts the next region to use that has been compiled, if there is one: one at a time, so that pauses stay short. */
+  private installFinished(): void {
+    this.noticeReset();
+    const made = this.compiler.finished();
+    const awaited = made && this.awaited.get(made.number);
+    // What was asked for before all was forgotten is nobody's any more.
+    if (made === undefined || awaited === undefined) return;
+    this.awaited.delete(made.number);
+    this.awaitedHosts.delete(awaited.host);
+    const { origin, page, pages, host } = awaited;
+    if (made.module.length === 0) {
+      this.refuse(host);
+      return;
+    }
+    // Its frames may have been written since it was chosen, and nobody knew then that it was to die of that.
+    if (!this.holds(origin, pages)) return;
+    this.options.onModule?.(made.module);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(made.module), this.imports);
     this.counters.regions++;
-    this.counters.instructions += region.instructions;
-    this.counters.wasmBytes += bytes.length;
-    this.place(
-      translation,
-      page,
-      region.pages.map(({ host }) => host),
-      instance.exports['0'],
-    );
+    this.counters.instructions += origin.instructions;
+    this.counters.wasmBytes += made.module.length;
+    this.place({ ...origin, data: made.data }, page, pages, instance.exports['0']);
+    this.options.onInstalled?.();
   }
 
   /** Puts a translation to use whose pages are at these host addresses. */
@@ -309,7 +353,7 @@ export class Translator {
   }
 
   /** Whether pages at these host addresses hold the translation's bytes, which count as code from now on. */
-  private holds({ pages, sources }: Translation, hosts: readonly number[]): boolean {
+  private holds({ pages, sources }: TranslationOrigin, hosts: readonly number[]): boolean {
     return sources.every(({ position, bytes }) => {
       const start = pageOfPosition(position);
       const at = (hosts[pages.indexOf(start)] ?? 0) + (position - start);
@@ -343,6 +387,8 @@ export class Translator {
     this.transitions.forget();
     this.samples.clear();
     this.refused.clear();
+    this.awaited.clear();
+    this.awaitedHosts.clear();
     this.counters.resets++;
   }
 }

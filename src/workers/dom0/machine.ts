@@ -142,6 +142,9 @@ export async function powerOn({ log, commandLine }: MachineSettings): Promise<Po
     onFailure: (domid, vcpu, reason) => {
       log.write(`(XEN) d${domid}v${vcpu}: the core failed: ${reason}\n`);
     },
+    onTranslatorFailure: (reason) => {
+      log.write(`(XEN) translator: ${reason}\n`);
+    },
   });
   const hypervisor = new Hypervisor({
     module,

@@ -22,6 +22,8 @@ import { siteBootFiles } from './site-boot-files.ts';
 /** Where files were kept before they came into the store of the volumes. */
 const EARLIER_FILES = 'webxen-dom0-files';
 const VOLUMES = 'webxen-volumes';
+/** Once the machine, or the domain just configured, has started. */
+const SPARE_AFTER_MS = 1000;
 
 /** Name of a machine's database or directory. */
 const named = (what: string, { machine }: MachineStorage): string => (machine === DEFAULT_MACHINE ? what : `${what}-${machine}`);
@@ -73,7 +75,8 @@ expose(
     random,
     baseImages: () => siteBaseImages({ base: new URL('disks/', siteRoot), fetch: (url, init) => fetch(url, init) }),
     bootFiles: () => siteBootFiles({ base: new URL('images/', siteRoot), fetch: (url) => fetch(url) }),
-    scripts: () => new DisposableEvaluator({ spawn: spawnScriptWorker, wasmUrl: MICROPYTHON_WASM_URL, clock }),
+    scripts: () =>
+      new DisposableEvaluator({ spawn: spawnScriptWorker, wasmUrl: MICROPYTHON_WASM_URL, clock, spareAfterMs: SPARE_AFTER_MS }),
     spawnShell: (host, programs) => new ThreadShellProcess(startShellThread(), host, programs),
     schedule: (task) => {
       tasks.push(task);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ScriptOutcome, ScriptRequest } from '../../engine/toolstack/configuration/script.ts';
 import { DisposableEvaluator } from './disposable-evaluator.ts';
+import type { FromScriptWorker, ScriptWorker } from './messages.ts';
 import { spawnNodeScriptWorker } from './testing/node-script-worker.ts';
 
 const clock = {
@@ -141,5 +142,77 @@ describe('configuration scripts', { timeout: 60_000 }, () => {
   it.each(escapes)('cannot reach JavaScript through %s', async (_what, source) => {
     const outcome = await run(source);
     expect(outcome.kind).toBe('error');
+  });
+});
+
+/** Threads that do at once what they are told, unless they cannot be loaded. */
+class FakeThreads {
+  readonly made: { readonly posted: string[]; ended: boolean }[] = [];
+  failing = false;
+
+  readonly spawn = (): ScriptWorker => {
+    const state = { posted: [] as string[], ended: false };
+    this.made.push(state);
+    const listeners: ((message: FromScriptWorker) => void)[] = [];
+    const tell = (message: FromScriptWorker): void => {
+      queueMicrotask(() => listeners.forEach((listener) => listener(message)));
+    };
+    const { failing } = this;
+    return {
+      post: ({ kind }) => {
+        state.posted.push(kind);
+        if (kind === 'run') tell({ kind: 'done', outcome: { kind: 'values', values: {}, output: '' } as unknown as ScriptOutcome });
+        else tell(failing ? { kind: 'failed', message: 'no network' } : { kind: 'ready' });
+      },
+      onMessage: (listener) => listeners.push(listener),
+      onError: () => undefined,
+      terminate: () => {
+        state.ended = true;
+      },
+    };
+  };
+}
+
+describe('a spare thread', () => {
+  const request: ScriptRequest = { path: '/x', source: '', assignments: {}, files: {}, directory: '/', help: false };
+  const start = () => {
+    const threads = new FakeThreads();
+    const timers: (() => void)[] = [];
+    const fakeClock = {
+      nowMs: () => 0,
+      after: (delayMs: number, task: () => void) => {
+        if (delayMs === 1000) timers.push(task);
+        return () => undefined;
+      },
+    };
+    const evaluator = new DisposableEvaluator({ spawn: threads.spawn, wasmUrl: undefined, clock: fakeClock, spareAfterMs: 1000 });
+    const passTime = async (): Promise<void> => {
+      timers.splice(0).forEach((task) => task());
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    return { threads, evaluator, passTime };
+  };
+
+  it('is loaded before it is wanted, serves one script, and is followed by another', async () => {
+    const { threads, evaluator, passTime } = start();
+    await passTime();
+    expect(threads.made).toEqual([{ posted: ['load'], ended: false }]);
+    await evaluator.evaluate(request);
+    expect(threads.made).toEqual([{ posted: ['load', 'run'], ended: true }]);
+    await passTime();
+    expect(threads.made).toHaveLength(2);
+    await passTime();
+    expect(threads.made).toHaveLength(2);
+  });
+
+  it('that could not be loaded is nobody\u2019s: the next script hears of it, or has a thread of its own', async () => {
+    const { threads, evaluator, passTime } = start();
+    threads.failing = true;
+    await passTime();
+    expect(threads.made).toEqual([{ posted: ['load'], ended: true }]);
+    await expect(evaluator.evaluate(request)).rejects.toThrow('could not be started: no network');
+    threads.failing = false;
+    await evaluator.evaluate(request);
+    expect(threads.made.at(-1)).toEqual({ posted: ['load', 'run'], ended: true });
   });
 });

@@ -14,38 +14,86 @@ export interface DisposableEvaluatorOptions {
   readonly wasmUrl: string | undefined;
   readonly clock: Clock;
   readonly limitMs?: number;
+  /** Keep a thread ready for the next script, made so long after the last one ended; without, each is made when it is wanted. */
+  readonly spareAfterMs?: number;
+}
+
+/** A thread that has the interpreter loaded, or is loading it. */
+interface Interpreter {
+  readonly worker: ScriptWorker;
+  readonly loaded: Promise<void>;
 }
 
 export class DisposableEvaluator implements ScriptEvaluator {
-  private readonly _options: DisposableEvaluatorOptions;
+  private spare: Interpreter | undefined;
 
-  constructor(options: DisposableEvaluatorOptions) {
-    this._options = options;
+  constructor(private readonly options: DisposableEvaluatorOptions) {
+    this.prepareLater();
   }
 
-  evaluate(request: ScriptRequest): Promise<ScriptOutcome> {
-    const { clock, wasmUrl } = this._options;
-    const limitMs = this._options.limitMs ?? SCRIPT_LIMIT_MS;
-    const worker = this._options.spawn();
-    let stopTimer: () => void = () => undefined;
-    const finished = new Promise<ScriptOutcome>((resolve, reject) => {
+  async evaluate(request: ScriptRequest): Promise<ScriptOutcome> {
+    const interpreter = this.spare ?? this.load();
+    this.spare = undefined;
+    try {
+      await interpreter.loaded;
+      return await this.run(interpreter.worker, request);
+    } finally {
+      interpreter.worker.terminate();
+      this.prepareLater();
+    }
+  }
+
+  private prepareLater(): void {
+    const { spareAfterMs, clock } = this.options;
+    if (spareAfterMs === undefined) return;
+    clock.after(spareAfterMs, () => {
+      if (this.spare !== undefined) return;
+      const made = this.load();
+      this.spare = made;
+      // Whoever needs one then makes it, and hears why it cannot be had.
+      made.loaded.catch(() => {
+        made.worker.terminate();
+        if (this.spare === made) this.spare = undefined;
+      });
+    });
+  }
+
+  private load(): Interpreter {
+    const { clock, wasmUrl } = this.options;
+    const worker = this.options.spawn();
+    const loaded = new Promise<void>((resolve, reject) => {
       const fail = (message: string): void => reject(new Error(`The Python interpreter could not be started: ${message}`));
-      stopTimer = clock.after(LOAD_LIMIT_MS, () => fail('it did not load in time'));
-      worker.onError(fail);
+      const stopTimer = clock.after(LOAD_LIMIT_MS, () => fail('it did not load in time'));
+      worker.onError((message) => {
+        stopTimer();
+        fail(message);
+      });
       worker.onMessage((message) => {
         stopTimer();
-        if (message.kind === 'failed') fail(message.message);
-        else if (message.kind === 'done') resolve(message.outcome);
-        else {
-          stopTimer = clock.after(limitMs, () => resolve({ kind: 'timeout', limitMs, output: '' }));
-          worker.post({ kind: 'run', request });
-        }
+        if (message.kind === 'ready') resolve();
+        else if (message.kind === 'failed') fail(message.message);
       });
       worker.post({ kind: 'load', wasmUrl });
     });
-    return finished.finally(() => {
-      stopTimer();
-      worker.terminate();
+    return { worker, loaded };
+  }
+
+  private run(worker: ScriptWorker, request: ScriptRequest): Promise<ScriptOutcome> {
+    const { clock } = this.options;
+    const limitMs = this.options.limitMs ?? SCRIPT_LIMIT_MS;
+    return new Promise<ScriptOutcome>((resolve, reject) => {
+      const stopTimer = clock.after(limitMs, () => resolve({ kind: 'timeout', limitMs, output: '' }));
+      const fail = (message: string): void => {
+        stopTimer();
+        reject(new Error(`The Python interpreter failed: ${message}`));
+      };
+      worker.onError(fail);
+      worker.onMessage((message) => {
+        stopTimer();
+        if (message.kind === 'done') resolve(message.outcome);
+        else if (message.kind === 'failed') fail(message.message);
+      });
+      worker.post({ kind: 'run', request });
     });
   }
 }

@@ -1,6 +1,7 @@
 /** What passes between dom0 and the thread of a vCPU: one message to start it; all else goes through the domain's memory. */
 
 import type { ProfilePart } from '../../engine/jit/index.ts';
+import type { TranslatorLink } from '../translator/messages.ts';
 
 /** Whether hot guest code is translated: eager translates everything at once, for tests. */
 export type TranslatorSetting = 'on' | 'off' | 'eager';
@@ -23,6 +24,8 @@ export interface StartVcpu {
   readonly module: WebAssembly.Module;
   readonly powerOnMs: number;
   readonly translator: TranslatorSetting;
+  /** To the thread that compiles regions; without, the vCPU's own does. */
+  readonly link: TranslatorLink | undefined;
   readonly profile: boolean;
 }
 

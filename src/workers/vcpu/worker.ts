@@ -7,6 +7,7 @@ import { CodeProfile, DEFAULT_OPTIONS, EAGER_OPTIONS, createTranslator } from '.
 import { vcpuBlockOf } from '../../engine/hypervisor/domain-memory.ts';
 import { VcpuRunner } from '../../engine/hypervisor/vcpu-runner.ts';
 import { machineClock } from '../machine-clock.ts';
+import { RemoteCompiler } from '../translator/remote-compiler.ts';
 import type { StartVcpu, VcpuNews } from './messages.ts';
 
 /** Between two messages of a profile. */
@@ -29,7 +30,7 @@ function randomWords(): () => number {
   };
 }
 
-function live({ memory, module, vcpu, powerOnMs, translator, profile }: StartVcpu): never {
+function live({ memory, module, vcpu, powerOnMs, translator, link, profile }: StartVcpu): never {
   const clock = machineClock(powerOnMs);
   const core = instantiateCore(module, memory, {
     nowNs: () => clock.nowNs(),
@@ -44,9 +45,12 @@ function live({ memory, module, vcpu, powerOnMs, translator, profile }: StartVcp
   const profiled = profile ? new CodeProfile(memory, vcpuBlockOf(vcpu), () => clock.nowNs()) : undefined;
   const options = {
     ...(translator === 'eager' ? EAGER_OPTIONS : DEFAULT_OPTIONS),
-    ...(profiled === undefined ? {} : { onRegion: profiled.regionMade, onModule: profiled.moduleMade }),
+    ...(profiled === undefined
+      ? {}
+      : { onRegion: profiled.regionMade, onModule: profiled.moduleMade, onInstalled: profiled.installed }),
   };
-  const hot = translator === 'off' ? null : createTranslator(core, memory, vcpuBlockOf(vcpu), options);
+  const compiler = link === undefined ? undefined : new RemoteCompiler(link);
+  const hot = translator === 'off' ? null : createTranslator(core, memory, vcpuBlockOf(vcpu), options, compiler);
   const translating = hot === null || profiled === undefined ? hot : profiled.timed(hot);
   const runner = new VcpuRunner(profiled?.around(core) ?? core, memory, vcpu, clock, failed, translating);
   const words = new Int32Array(memory.buffer);

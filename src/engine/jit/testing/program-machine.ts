@@ -3,6 +3,7 @@ import { EXIT_BUDGET, EXIT_EXCEPTION, VCPU_RIP } from '../../cpu/layout.ts';
 import { CoreFixture, type CoreVariant } from '../../cpu/testing/fixture.ts';
 import { type MachineState, newState } from '../../cpu/testing/machine-state.ts';
 import type { TranslatorCore } from '../core.ts';
+import type { RegionCompiler } from '../region-compiler.ts';
 import { DEFAULT_OPTIONS, Translator, type TranslatorOptions } from '../translator.ts';
 import {
   PROGRAM_CODE,
@@ -44,12 +45,10 @@ export class ProgramMachine {
     fixture.setState(state);
   }
 
-  translator(options: Partial<TranslatorOptions> = {}): Translator {
+  translator(options: Partial<TranslatorOptions> = {}, compiler?: RegionCompiler): Translator {
     const { fixture } = this;
-    return new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, {
-      ...DEFAULT_OPTIONS,
-      ...options,
-    });
+    const all = { ...DEFAULT_OPTIONS, ...options };
+    return new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, all, compiler);
   }
 
   get rip(): bigint {
@@ -71,8 +70,8 @@ export class ProgramMachine {
   }
 
   /** Runs in short slices, with the code at the end of each translated, or taken into a region made before. */
-  translate(seed: number, options: Partial<TranslatorOptions>): ProgramOutcome {
-    const translator = this.translator(options);
+  translate(seed: number, options: Partial<TranslatorOptions>, compiler?: RegionCompiler): ProgramOutcome {
+    const translator = this.translator(options, compiler);
     const choose = chooser(seed);
     const entries: bigint[] = [];
     if (choose(2) === 0) translator.translateAt(this.rip);
