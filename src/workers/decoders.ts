@@ -1,7 +1,7 @@
 /** The decoders that the platform brings to the engine: in workers, pages and Node alike. */
-import { createGunzip, gunzipStream } from '../engine/codec/gunzip.ts';
+import { createGunzip, gunzipStream, type Gunzip, type GzipPadding } from '../engine/codec/gunzip.ts';
 import type { PlatformDecoders } from '../engine/codec/compression.ts';
-import { inflate } from '../engine/codec/inflate.ts';
+import { createInflate, type Inflate } from '../engine/codec/inflate.ts';
 import { createUnlz4 } from '../engine/codec/lz4.ts';
 import { createUnxz } from '../engine/codec/xz.ts';
 import { unxzStream } from '../engine/codec/xz-stream.ts';
@@ -12,11 +12,11 @@ import type { ByteStream } from '../engine/images/transfer.ts';
 
 /**
  * Decoders of compressed kernels.
- * @param loadCodec gives codec.wasm, compiled; asked for whenever a file in LZ4 or xz comes
+ * @param loadCodec gives codec.wasm, compiled; asked for whenever a file in gzip, LZ4 or xz comes
  */
 export function platformDecoders(loadCodec: () => Promise<WebAssembly.Module>): PlatformDecoders {
   return {
-    gunzip: createGunzip(() => new DecompressionStream('gzip')),
+    gunzip: createGunzip(loadCodec),
     unzstd: createUnzstd(async () => new (await import('zstddec')).ZSTDDecoder()),
     unlz4: async (input, sizeBytes) => createUnlz4(await loadCodec())(input, sizeBytes),
     unxz: async (input, sizeBytes) => createUnxz(await loadCodec())(input, sizeBytes),
@@ -26,6 +26,9 @@ export function platformDecoders(loadCodec: () => Promise<WebAssembly.Module>): 
 /** Decoders of disk images, and the encoder of what is exported. */
 export interface ImageCodecs extends ImageDecoders {
   gzip(input: ByteStream): ByteStream;
+  readonly gunzip: Gunzip;
+  /** What a gzip file makes, as it comes; rejects with GzipError. */
+  gunzipStream(input: ByteStream, onPadding: (padding: GzipPadding) => void): ByteStream;
 }
 
 /** The library makes one instance of its module. */
@@ -38,13 +41,14 @@ function zstdExports(): Promise<ZstdExports> {
 
 /** @param loadCodec as above */
 export function imageCodecs(loadCodec: () => Promise<WebAssembly.Module>): ImageCodecs {
+  let inflate: Inflate | undefined;
   return {
-    inflate,
+    inflate: async (input, sizeBytes) => (inflate ??= await createInflate(await loadCodec()))(input, sizeBytes),
     unzstd: async (input, sizeBytes) => unzstdFrame(await zstdExports(), input, sizeBytes),
     expand: async function* (compression, input) {
       switch (compression) {
         case 'gzip':
-          yield* gunzipStream(() => new DecompressionStream('gzip'), input);
+          yield* gunzipStream(await loadCodec(), input);
           return;
         case 'xz':
           yield* unxzStream(await loadCodec(), input);
@@ -54,6 +58,10 @@ export function imageCodecs(loadCodec: () => Promise<WebAssembly.Module>): Image
       }
     },
     gzip,
+    gunzip: createGunzip(loadCodec),
+    gunzipStream: async function* (input, onPadding) {
+      yield* gunzipStream(await loadCodec(), input, onPadding);
+    },
   };
 }
 

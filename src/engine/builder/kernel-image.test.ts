@@ -145,6 +145,9 @@ describe('parseKernel', () => {
 
   it('unpacks an ELF file in gzip', async () => {
     expect(await parse(await gzip(linux()))).toMatchObject({ container: 'ELF', compression: 'gzip' });
+    const halves = [linux().slice(0, 700), linux().slice(700)];
+    const members = Buffer.concat(await Promise.all(halves.map(gzip)));
+    expect((await parse(members)).pieces[0]?.source).toEqual(code);
   });
 
   it('ignores a P2M address that is not below the kernel, or not a page', async () => {

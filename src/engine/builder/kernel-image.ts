@@ -53,18 +53,16 @@ const hex = (value: bigint) => `0x${value.toString(16)}`;
 async function unpack(format: Compression, stream: Uint8Array, bytes: number, platform: PlatformDecoders): Promise<Uint8Array> {
   if (bytes > KERNEL_BYTES_MAX)
     throw new BuildError(`The kernel says it is ${bytes} bytes when unpacked: more than ${KERNEL_BYTES_MAX} is not accepted.`);
+  return unpacked(decompress(format, stream, bytes, platform));
+}
+
+async function unpacked(work: Promise<Uint8Array>): Promise<Uint8Array> {
   try {
-    return await decompress(format, stream, bytes, platform);
+    return await work;
   } catch (error) {
     if (error instanceof DecodeError) throw new BuildError(`The kernel cannot be unpacked: ${error.message}.`);
     throw error;
   }
-}
-
-/** The size a gzip file makes modulo 2^32 is in its last four bytes. */
-function gzipSize(bytes: Uint8Array): number {
-  if (bytes.length < 18) throw new BuildError('The kernel cannot be unpacked: the gzip stream is too short.');
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(bytes.length - 4, true);
 }
 
 function checkNotes(notes: XenNotes): void {
@@ -134,7 +132,7 @@ function settle(elf: ElfImage, container: KernelImage['container'], compression:
 }
 
 /**
- * Reads a kernel: bzImage (boot protocol 2.08 or later), ELF64, or ELF64 in gzip or another compression with a known size.
+ * Reads a kernel: bzImage (boot protocol 2.08 or later), ELF64, or ELF64 in gzip.
  * @throws BuildError with a sentence for the user when it is damaged, no Xen kernel, a 32-bit one, or too large
  */
 export async function parseKernel(file: Uint8Array, platform: PlatformDecoders): Promise<KernelImage> {
@@ -144,8 +142,11 @@ export async function parseKernel(file: Uint8Array, platform: PlatformDecoders):
     return settle(parseElf(image), 'bzImage', compression);
   }
   const compression = compressionOf(file);
-  if (compression === 'gzip')
-    return settle(parseElf(await unpack(compression, file, gzipSize(file), platform)), 'ELF', compression);
+  if (compression === 'gzip') {
+    // A file of several members states the size of the last one only.
+    const image = await unpacked(platform.gunzip(file, KERNEL_BYTES_MAX));
+    return settle(parseElf(image), 'ELF', compression);
+  }
   if (compression !== undefined)
     throw new BuildError(`The kernel is a ${compression} file: a bzImage, an ELF file, or one packed with gzip is needed.`);
   return settle(parseElf(file), 'ELF', undefined);

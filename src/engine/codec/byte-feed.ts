@@ -43,6 +43,11 @@ export class ByteFeed {
     return bytes;
   }
 
+  /** Gives back the end of what `some` gave last. */
+  putBack(bytes: Uint8Array): void {
+    this.current = bytes;
+  }
+
   /** Everything that is left. */
   async *rest(): AsyncGenerator<Uint8Array, void, undefined> {
     try {

@@ -23,7 +23,7 @@ export function compressionOf(bytes: Uint8Array): Compression | undefined {
 
 /** What the platform brings: the engine itself has no streams and compiles no modules. All reject with DecodeError. */
 export interface PlatformDecoders {
-  /** Expands a gzip file of one member; refuses to make more than `limitBytes`. */
+  /** Expands a gzip file; refuses to make more than `limitBytes`. */
   gunzip(input: Uint8Array, limitBytes: number): Promise<Uint8Array>;
   /** Expands a legacy LZ4 stream that makes exactly `sizeBytes`. */
   unlz4(input: Uint8Array, sizeBytes: number): Promise<Uint8Array>;

@@ -131,6 +131,7 @@ export class Dom0System {
     if (siteImages.userland !== undefined)
       showUserland({
         images: bootFiles,
+        gunzip: platform.codecs.gunzip,
         userland: siteImages.userland,
         root,
         clock,
@@ -188,7 +189,7 @@ export class Dom0System {
         random: (bytes) => machine.entropy.bytes(bytes),
       }),
       listFiles(files, clock),
-      ...filePrograms({ files, clock, sources: disks.sources, random }),
+      ...filePrograms({ files, clock, sources: disks.sources, random, codecs: platform.codecs }),
       qemuImg({ files, clock, sources: disks.sources, groups: disks.groups, codecs: platform.codecs }),
       pager(files, 'more'),
       pager(files, 'less'),

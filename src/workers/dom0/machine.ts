@@ -73,9 +73,9 @@ async function compile(url: string, name: string): Promise<WebAssembly.Module> {
 
 let codec: Promise<WebAssembly.Module> | undefined;
 
-/** The decoders of LZ4 and xz, loaded once; after a failure the next call tries again. */
+/** The decoders of gzip, LZ4 and xz, loaded once; after a failure the next call tries again. */
 export function loadCodec(): Promise<WebAssembly.Module> {
-  codec ??= compile(codecUrl, 'The decoder of LZ4 and xz').catch((error: unknown) => {
+  codec ??= compile(codecUrl, 'The decoder of gzip, LZ4 and xz').catch((error: unknown) => {
     codec = undefined;
     throw error;
   });

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { endBlocks, headerBlocks } from '../../engine/storage/tar/tar-writer.ts';
+import { gunzip } from '../../engine/codec/testing/platform.ts';
 import { parseUserland, siteTree } from './site-userland.ts';
 
 const manifest = (change: object = {}): unknown => ({
@@ -59,7 +60,7 @@ describe('the archive', () => {
   } as const;
   const small = Buffer.concat([...headerBlocks(header), endBlocks(512)]);
   const fetch = (bytes: Uint8Array) =>
-    siteTree(parseUserland(manifest())!, { files: [], fetch: () => Promise.resolve(bytes) }).archive(() => undefined);
+    siteTree(parseUserland(manifest())!, { files: [], fetch: () => Promise.resolve(bytes) }, gunzip).archive(() => undefined);
 
   it('is unpacked, and refused when it is far larger than its list or no archive', async () => {
     expect(await fetch(gzipSync(small))).toEqual(new Uint8Array(small));

@@ -2,7 +2,7 @@
  * The userland of the site: what its manifest says is in the archive, and the archive unpacked. A line of the list is the mode
  * with the type in octal digits, then bytes, target or device numbers, then the path.
  */
-import { createGunzip } from '../../engine/codec/gunzip.ts';
+import type { Gunzip } from '../../engine/codec/gunzip.ts';
 import type { BootFiles } from '../../engine/storage/boot-files.ts';
 import type { SiteTree, SiteTreeEntry } from '../../engine/storage/site-tree.ts';
 import { BLOCK_BYTES } from '../../engine/storage/tar/tar-header.ts';
@@ -62,8 +62,7 @@ function bytesMax(entries: readonly SiteTreeEntry[]): number {
   return contents + (entries.length * 5 + 40) * BLOCK_BYTES;
 }
 
-export function siteTree({ archive, entries, mtime }: SiteUserland, images: BootFiles): SiteTree {
-  const gunzip = createGunzip(() => new DecompressionStream('gzip'));
+export function siteTree({ archive, entries, mtime }: SiteUserland, images: BootFiles, gunzip: Gunzip): SiteTree {
   return {
     entries,
     mtime,

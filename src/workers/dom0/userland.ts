@@ -2,6 +2,7 @@
  * The userland of the site in domain 0: its files in the root, and disks with it for guests, made when first used. `base.img` is for
  * copying, which takes no time and no room (`cp /var/lib/xen/images/base.img mine.img`); `demo.img` is /etc/xen/demo's.
  */
+import type { Gunzip } from '../../engine/codec/gunzip.ts';
 import type { BootFiles } from '../../engine/storage/boot-files.ts';
 import type { DiskImage } from '../../engine/storage/disk-image.ts';
 import { makeGuestRoot } from '../../engine/storage/guest-root.ts';
@@ -20,6 +21,7 @@ const NS_PER_MS = 1_000_000n;
 
 export interface UserlandOptions {
   readonly images: BootFiles;
+  readonly gunzip: Gunzip;
   readonly userland: SiteUserland;
   readonly root: NativeFileSystem;
   readonly clock: Clock;
@@ -30,7 +32,7 @@ export interface UserlandOptions {
 
 export function showUserland(options: UserlandOptions): void {
   const { clock, root } = options;
-  const tree = siteTree(options.userland, options.images);
+  const tree = siteTree(options.userland, options.images, options.gunzip);
   const make = async (disk: DiskImage, path: string): Promise<void> => {
     const archive = await tree.archive(() => undefined);
     const bytes = new Uint8Array(16);

@@ -3,6 +3,7 @@
  * compressed length and a raw LZ4 block that makes at most 8 MiB; matches do not reach back over a block's start.
  * @see lz4_Frame_format.md "Legacy frame", lz4_Block_format.md
  */
+import { copyVectors, makeLanes, repeatVectors, VECTOR_BYTES } from './copy';
 import {
   LZ4_BAD_DISTANCE,
   LZ4_CUT_BLOCK,
@@ -23,23 +24,11 @@ const BLOCK_BYTES: usize = 8 * 1024 * 1024;
 /** A length that is all ones in the token goes on behind it. */
 const LONG_LENGTH: usize = 15;
 const SHORTEST_MATCH: usize = 4;
-const VECTOR_BYTES: usize = 16;
-
-/** For each distance below 16 the lanes that repeat the first bytes of a vector at that distance. */
-const REPEATING_LANES = memory.data(256, 16);
-let lanesMade = false;
 
 /** Where the bytes made end. */
 export let lz4OutputEnd: usize = 0;
 /** What longLength has read. */
 let length: usize = 0;
-
-function makeLanes(): void {
-  lanesMade = true;
-  for (let distance: usize = 1; distance < VECTOR_BYTES; distance += 1)
-    for (let lane: usize = 0; lane < VECTOR_BYTES; lane += 1)
-      store<u8>(REPEATING_LANES + distance * VECTOR_BYTES + lane, <u8>(lane % distance));
-}
 
 /**
  * The rest of a length, in bytes of 255 and one below. The sum is kept small enough not to overflow: more than a block is too
@@ -56,30 +45,6 @@ function longLength(from: usize, end: usize): usize {
     if (length <= BLOCK_BYTES) length += more;
   } while (more == 255);
   return from;
-}
-
-/** Copies whole vectors, at least one: what is written beyond the end, later bytes or the slack after the output take. */
-@inline
-function copyVectors(to: usize, from: usize, bytes: usize): void {
-  const end = to + bytes;
-  do {
-    v128.store(to, v128.load(from));
-    to += VECTOR_BYTES;
-    from += VECTOR_BYTES;
-  } while (to < end);
-}
-
-/** Copies a match whose source, nearer than a vector, reaches into what it makes. Writes beyond the end as well. */
-@inline
-function repeatVectors(to: usize, distance: usize, bytes: usize): void {
-  const end = to + bytes;
-  const pattern = v128.swizzle(v128.load(to - distance), v128.load(REPEATING_LANES + distance * VECTOR_BYTES));
-  // The next vector begins where the pattern does.
-  const step = VECTOR_BYTES - (VECTOR_BYTES % distance);
-  do {
-    v128.store(to, pattern);
-    to += step;
-  } while (to < end);
 }
 
 /** Expands one block, behind the bytes made so far, and sets lz4OutputEnd behind what it makes. */
@@ -134,7 +99,7 @@ function expandBlock(from: usize, end: usize, outputEnd: usize): i32 {
 export function decodeLz4(input: usize, inputBytes: usize, output: usize, outputBytes: usize): i32 {
   const inputEnd = input + inputBytes;
   const outputEnd = output + outputBytes;
-  if (!lanesMade) makeLanes();
+  makeLanes();
   lz4OutputEnd = output;
   if (inputBytes < 4 || load<u32>(input) != MAGIC) return LZ4_NOT_LZ4;
   let at = input + 4;

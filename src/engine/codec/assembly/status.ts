@@ -35,5 +35,12 @@ export const LZ4_BAD_DISTANCE = 9;
 export const LZ4_TOO_LONG = 10;
 export const LZ4_TOO_SHORT = 11;
 
+/** The input given is used up; what there is of it in the middle of something is to be given again, with more behind it. */
+export const INFLATE_NEEDS_INPUT = 0;
+/** The bytes made are to be taken away. */
+export const INFLATE_NEEDS_ROOM = 1;
+export const INFLATE_ENDED = 2;
+export const INFLATE_BAD_DATA = 3;
+
 /** Bytes after input and output that a decoder may read or write beyond their ends. */
 export const SLACK_BYTES = 64;

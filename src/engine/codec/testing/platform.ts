@@ -7,7 +7,7 @@ import { createUnzstd } from '../zstd.ts';
 import { zstdExportsOf, type ZstdExports, type ZstdStreamLibrary } from '../zstd-stream.ts';
 import { codecModule } from './codec-module.ts';
 
-export const gunzip = createGunzip(() => new DecompressionStream('gzip'));
+export const gunzip = createGunzip(codecModule);
 
 export const unzstd = createUnzstd(async () => new (await import('zstddec')).ZSTDDecoder());
 

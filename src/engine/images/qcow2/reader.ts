@@ -9,7 +9,7 @@ import { COMPRESSED, COPIED, ENTRY_BYTES, ZERO_FLAG } from './layout.ts';
 
 /** Decoders of compressed clusters: raw deflate and Zstandard; both make exactly `sizeBytes`, or throw. */
 export interface ClusterDecoders {
-  inflate(input: Uint8Array, sizeBytes: number): Uint8Array;
+  inflate(input: Uint8Array, sizeBytes: number): Promise<Uint8Array>;
   unzstd(input: Uint8Array, sizeBytes: number): Promise<Uint8Array>;
 }
 
@@ -256,8 +256,7 @@ export class Qcow2Reader implements SparseDisk {
     await this.source.read(offset, packed);
     const { clusterBytes, compression } = this.header;
     try {
-      const cluster =
-        compression === 'deflate' ? this.decoders.inflate(packed, clusterBytes) : await this.decoders.unzstd(packed, clusterBytes);
+      const cluster = await this.decoders[compression === 'deflate' ? 'inflate' : 'unzstd'](packed, clusterBytes);
       this.unpacked = { offset, bytes: cluster };
       return cluster;
     } catch (error) {

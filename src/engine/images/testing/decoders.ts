@@ -1,6 +1,6 @@
 /** The decoders of images with what Node has, for tests. */
 import { gunzipStream } from '../../codec/gunzip.ts';
-import { inflate } from '../../codec/inflate.ts';
+import { createInflate, type Inflate } from '../../codec/inflate.ts';
 import { codecModule } from '../../codec/testing/codec-module.ts';
 import { zstdExports } from '../../codec/testing/platform.ts';
 import { unxzStream } from '../../codec/xz-stream.ts';
@@ -8,11 +8,13 @@ import { unzstdFrame, unzstdStream } from '../../codec/zstd-stream.ts';
 import type { ByteSource } from '../byte-source.ts';
 import type { ImageDecoders } from '../import-disk.ts';
 
+let inflate: Inflate | undefined;
+
 export const decoders: ImageDecoders = {
-  inflate,
+  inflate: async (input, sizeBytes) => (inflate ??= await createInflate(await codecModule()))(input, sizeBytes),
   unzstd: async (input, sizeBytes) => unzstdFrame(await zstdExports(), input, sizeBytes),
   expand: async function* (compression, input) {
-    if (compression === 'gzip') yield* gunzipStream(() => new DecompressionStream('gzip'), input);
+    if (compression === 'gzip') yield* gunzipStream(await codecModule(), input);
     else if (compression === 'xz') yield* unxzStream(await codecModule(), input);
     else yield* unzstdStream(await zstdExports(), input);
   },

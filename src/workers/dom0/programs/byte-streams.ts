@@ -2,9 +2,11 @@
  * Bytes that programs read from beginning to end and write so, a piece at a time: files, what is piped in and out, and the platform's
  * compression of either. Nothing is held whole but what a pipe of the shell holds anyway.
  */
+import { GzipError, type GzipPadding } from '../../../engine/codec/gunzip.ts';
 import type { FileSystem, OpenFile } from '../../../engine/storage/file-system.ts';
 import type { CommandIo } from '../../../engine/toolstack/command.ts';
-import { ProgramError } from './file-program.ts';
+import type { ImageCodecs } from '../../decoders.ts';
+import { ProgramError, type FileTools } from './file-program.ts';
 
 /** Fills an array from its beginning; fewer bytes only at the end. */
 export interface ByteInput {
@@ -18,6 +20,11 @@ export interface ByteOutput {
   end(): Promise<void>;
   /** Without an end: something went wrong. */
   drop(): Promise<void>;
+}
+
+/** What programs for compressed files work with. */
+export interface ArchiveTools extends FileTools {
+  readonly codecs: Pick<ImageCodecs, 'gunzipStream'>;
 }
 
 const PIECE_BYTES = 256 * 1024;
@@ -77,8 +84,28 @@ export async function openOutput(files: FileSystem, path: string, io: CommandIo)
   };
 }
 
+/** Reads from pieces that come one by one, undefined behind the last. */
+function filling(next: () => Promise<Uint8Array | undefined>): ByteInput['read'] {
+  let rest: Uint8Array = new Uint8Array(0);
+  return async (into) => {
+    let filled = 0;
+    while (filled < into.length) {
+      if (rest.length === 0) {
+        const piece = await next();
+        if (piece === undefined) break;
+        rest = piece;
+      }
+      const part = rest.subarray(0, into.length - filled);
+      into.set(part, filled);
+      filled += part.length;
+      rest = rest.subarray(part.length);
+    }
+    return filled;
+  };
+}
+
 /** What comes out of a transformation of all of the input. Errors of either side reach the reader. */
-function through(input: ByteInput, transform: GenericTransformStream, damaged: string): ByteInput {
+function through(input: ByteInput, transform: GenericTransformStream): ByteInput {
   const writer = (transform.writable as WritableStream<Uint8Array>).getWriter();
   const reader = (transform.readable as ReadableStream<Uint8Array>).getReader();
   let unread: Error | undefined;
@@ -96,26 +123,13 @@ function through(input: ByteInput, transform: GenericTransformStream, damaged: s
   };
   // The reader hears of it.
   const pumped = pump().catch((error: unknown) => writer.abort(error).catch(() => undefined));
-  let rest: Uint8Array = new Uint8Array(0);
-  const next = async (): Promise<boolean> => {
-    const { done, value } = await reader.read().catch(() => {
-      throw unread ?? new ProgramError(damaged);
-    });
-    rest = value ?? new Uint8Array(0);
-    return !done;
-  };
   return {
-    read: async (into) => {
-      let filled = 0;
-      while (filled < into.length) {
-        if (rest.length === 0 && !(await next())) break;
-        const part = rest.subarray(0, into.length - filled);
-        into.set(part, filled);
-        filled += part.length;
-        rest = rest.subarray(part.length);
-      }
-      return filled;
-    },
+    read: filling(async () => {
+      const { value } = await reader.read().catch((error: unknown) => {
+        throw unread ?? error;
+      });
+      return value;
+    }),
     close: async () => {
       await reader.cancel().catch(() => undefined);
       await pumped;
@@ -124,11 +138,51 @@ function through(input: ByteInput, transform: GenericTransformStream, damaged: s
   };
 }
 
-/** @param what begins the message when it is no gzip, or a damaged one */
-export const unzipped = (input: ByteInput, what: string): ByteInput =>
-  through(input, new DecompressionStream('gzip'), `${what}: not in gzip format, damaged, cut off, or of several members`);
+export const PADDING_WARNINGS: Readonly<Record<GzipPadding, string>> = {
+  zeros: 'decompression OK, trailing zero bytes ignored',
+  garbage: 'decompression OK, trailing garbage ignored',
+};
 
-export const zipped = (input: ByteInput): ByteInput => through(input, new CompressionStream('gzip'), 'cannot compress');
+/**
+ * What a gzip file makes. Rejects with ProgramError.
+ * @param what begins messages
+ */
+export async function* unzippedPieces(
+  { codecs }: ArchiveTools,
+  input: ByteInput,
+  what: string,
+  onPadding: (padding: GzipPadding) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* codecs.gunzipStream(piecesOf(input), onPadding);
+  } catch (error) {
+    throw error instanceof GzipError ? new ProgramError(`${what}: ${error.reason}`) : error;
+  }
+}
+
+/** The same, read; closing it closes the input. */
+export function unzipped(...parameters: Parameters<typeof unzippedPieces>): ByteInput {
+  const [, input] = parameters;
+  const pieces = unzippedPieces(...parameters);
+  return {
+    read: filling(async () => (await pieces.next()).value ?? undefined),
+    close: async () => {
+      await pieces.return();
+      await input.close();
+    },
+  };
+}
+
+export const zipped = (input: ByteInput): ByteInput => through(input, new CompressionStream('gzip'));
+
+export async function* piecesOf(input: ByteInput): AsyncGenerator<Uint8Array, void, undefined> {
+  for (;;) {
+    const buffer = new Uint8Array(PIECE_BYTES);
+    const count = await input.read(buffer);
+    if (count > 0) yield buffer.subarray(0, count);
+    if (count < buffer.length) return;
+  }
+}
 
 /** Copies to the end; `onBytes` hears of each piece. */
 export async function pour(input: ByteInput, output: ByteOutput, onBytes: (bytes: number) => void): Promise<void> {
@@ -146,24 +200,9 @@ export function pipe(): { readonly input: ByteInput; readonly output: ByteOutput
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
   const reader = readable.getReader();
-  let rest: Uint8Array = new Uint8Array(0);
   return {
     input: {
-      read: async (into) => {
-        let filled = 0;
-        while (filled < into.length) {
-          if (rest.length === 0) {
-            const { done, value } = await reader.read();
-            if (done) break;
-            rest = value;
-          }
-          const part = rest.subarray(0, into.length - filled);
-          into.set(part, filled);
-          filled += part.length;
-          rest = rest.subarray(part.length);
-        }
-        return filled;
-      },
+      read: filling(async () => (await reader.read()).value),
       // Cancelling what was dropped fails as the reads did.
       close: () => reader.cancel().catch(() => undefined),
     },

@@ -8,13 +8,14 @@ import { dd } from './dd.ts';
 import { gzipPrograms } from './gzip.ts';
 import { identifyPrograms } from './identify.ts';
 import { loopSetup } from './loop-setup.ts';
+import type { ArchiveTools } from './byte-streams.ts';
 import { makeFileSystemPrograms, type MakeTools } from './make-file-system.ts';
 import { makeSwapProgram } from './make-swap.ts';
 import { Mounter } from './mount.ts';
 import { roomPrograms } from './room.ts';
 import { tarProgram } from './tar.ts';
 
-export function filePrograms(tools: MakeTools): Command[] {
+export function filePrograms(tools: MakeTools & ArchiveTools): Command[] {
   return [
     dd(tools),
     copyProgram(tools),

@@ -1,9 +1,20 @@
 /** gzip, gunzip, zcat: files compressed and unpacked a piece at a time, by the platform's streams. */
+import type { GzipPadding } from '../../../engine/codec/gunzip.ts';
 import { resolvePath } from '../../../engine/storage/path.ts';
 import type { Command, CommandIo } from '../../../engine/toolstack/command.ts';
 import type { ParsedOptions } from '../../../engine/toolstack/getopt.ts';
-import { openInput, openOutput, pour, unzipped, zipped, type ByteInput, type ByteOutput } from './byte-streams.ts';
-import { fileProgram, flag, humanSize, ProgramError, Progress, sentenceOf, type FileTools } from './file-program.ts';
+import {
+  openInput,
+  openOutput,
+  PADDING_WARNINGS,
+  piecesOf,
+  unzippedPieces,
+  zipped,
+  type ArchiveTools,
+  type ByteInput,
+  type ByteOutput,
+} from './byte-streams.ts';
+import { fileProgram, flag, humanSize, ProgramError, Progress, sentenceOf } from './file-program.ts';
 
 /** Endings of compressed files, and what is in the place of each when they are unpacked. */
 const ENDINGS: readonly (readonly [ending: string, replaced: string])[] = [
@@ -23,7 +34,7 @@ interface How {
   readonly verbose: boolean;
 }
 
-export function gzipPrograms(tools: FileTools): Command[] {
+export function gzipPrograms(tools: ArchiveTools): Command[] {
   const program = (name: string, description: string, preset: { unpack?: true; toOutput?: true }): Command =>
     fileProgram({
       name,
@@ -68,7 +79,7 @@ class Gzip {
   private readonly progress: Progress;
 
   constructor(
-    private readonly tools: FileTools,
+    private readonly tools: ArchiveTools,
     private readonly io: CommandIo,
     private readonly name: string,
     private readonly how: How,
@@ -170,13 +181,19 @@ class Gzip {
 
   /** Reads all of the input through the compression, and closes both. */
   private async convert(source: ByteInput, output: ByteOutput, operand: string): Promise<void> {
-    const input = this.how.unpack ? unzipped(source, operand) : zipped(source);
+    const padded = (padding: GzipPadding): void => {
+      if (padding === 'garbage' || this.how.verbose) this.complain(`${operand}: ${PADDING_WARNINGS[padding]}`, WARNING);
+    };
+    const input = this.how.unpack ? source : zipped(source);
+    const pieces = this.how.unpack ? unzippedPieces(this.tools, source, operand, padded) : piecesOf(input);
     let done = 0;
     try {
-      await pour(input, output, (bytes) => {
-        done += bytes;
+      // What comes before the damage of a file is written.
+      for await (const piece of pieces) {
+        await output.write(piece);
+        done += piece.length;
         this.progress.step(() => `${operand}: ${humanSize(done)}`);
-      });
+      }
     } catch (error) {
       await output.drop();
       throw error;

@@ -1,5 +1,15 @@
 /** tar: archives made, listed and unpacked a piece at a time, plain or with gzip. */
-import { openInput, openOutput, pipe, pour, unzipped, zipped, type ByteInput } from './byte-streams.ts';
+import {
+  openInput,
+  openOutput,
+  PADDING_WARNINGS,
+  pipe,
+  pour,
+  unzipped,
+  zipped,
+  type ArchiveTools,
+  type ByteInput,
+} from './byte-streams.ts';
 import { resolvePath } from '../../../engine/storage/path.ts';
 import type { Command, CommandIo } from '../../../engine/toolstack/command.ts';
 import type { ParsedOptions } from '../../../engine/toolstack/getopt.ts';
@@ -18,7 +28,7 @@ const OTHERS: readonly (readonly [magic: readonly number[], name: string])[] = [
   [[0x28, 0xb5, 0x2f, 0xfd], 'zstd'],
 ];
 
-export function tarProgram(tools: FileTools): Command {
+export function tarProgram(tools: ArchiveTools): Command {
   const program = fileProgram({
     name: 'tar',
     description: 'make, list and unpack archives',
@@ -54,7 +64,7 @@ function withDashes(words: readonly string[]): string[] {
   return [...spelled, ...rest];
 }
 
-async function run(tools: FileTools, options: ParsedOptions, io: CommandIo): Promise<number> {
+async function run(tools: ArchiveTools, options: ParsedOptions, io: CommandIo): Promise<number> {
   const modes = ['create', 'extract', 'list'].filter((mode) => options.has(mode));
   if (modes.length !== 1) throw new ProgramError("You must specify one of the options '-ctx'", FAILED);
   const named = options.value('file') ?? '-';
@@ -83,7 +93,7 @@ async function run(tools: FileTools, options: ParsedOptions, io: CommandIo): Pro
       if (options.operands.length === 0) throw new ProgramError('Cowardly refusing to create an empty archive', FAILED);
       await pack(new TarPacker(tools.files, io, how, complain, progress), options, archive, tools, io);
     } else {
-      const input = await opened(tools, archive, options.has('gzip'), io);
+      const input = await opened(tools, archive, options.has('gzip'), io, complain);
       try {
         const unpacker = new TarUnpacker(tools.files, io, how, complain, progress);
         await unpacker.run(input, options.operands, modes[0] === 'list');
@@ -131,7 +141,13 @@ async function pack(packer: TarPacker, options: ParsedOptions, archive: string, 
 }
 
 /** The archive, unpacked if need be: by what it begins with, so that nobody has to say. */
-async function opened(tools: FileTools, archive: string, gzip: boolean, io: CommandIo): Promise<ByteInput> {
+async function opened(
+  tools: ArchiveTools,
+  archive: string,
+  gzip: boolean,
+  io: CommandIo,
+  complain: (text: string) => void,
+): Promise<ByteInput> {
   const input = await openInput(tools.files, archive, io);
   const head = new Uint8Array(8);
   const count = await input.read(head);
@@ -146,7 +162,12 @@ async function opened(tools: FileTools, archive: string, gzip: boolean, io: Comm
     close: () => input.close(),
   };
   const begins = (magic: readonly number[]): boolean => magic.every((byte, index) => head[index] === byte);
-  if (gzip || begins(GZIP_MAGIC)) return unzipped(whole, archive === '-' ? 'the archive' : archive);
+  if (gzip || begins(GZIP_MAGIC)) {
+    const what = archive === '-' ? 'the archive' : archive;
+    return unzipped(tools, whole, what, (padding) => {
+      if (padding === 'garbage') complain(`${what}: ${PADDING_WARNINGS[padding]}`);
+    });
+  }
   const other = OTHERS.find(([magic]) => begins(magic));
   if (other === undefined) return whole;
   await input.close();
