@@ -1,88 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { BLKIF_X86_32 } from '../../abi/blkif.ts';
 import { CHUNK_BYTES, StorageError } from '../../storage/chunk-store.ts';
-import { MemoryChunkStore } from '../../storage/memory-chunk-store.ts';
-import { FaultyChunkStore } from '../../storage/testing/faulty-chunk-store.ts';
-import type { Volume } from '../../storage/volume.ts';
-import { VolumePool } from '../../storage/volume-pool.ts';
-import { XenstoreServer } from '../../xenstore/server.ts';
 import type { StoreClient } from '../../xenstore/client.ts';
 import { SeededRandom } from '../../xenstore/testing/random.ts';
 import { RING_REQ_PROD } from '../../abi/io-ring.ts';
 import { askToDetach, removeBlockNodes } from '../../toolstack/devices/block-nodes.ts';
 import { BlockBackend } from './block-backend.ts';
-import { DEFAULT_OFFER, type BlockOffer } from './block-device.ts';
-import { BACKEND, BlockFront, DOMID, FakeGuest, FRONTEND, ID, putSegment, turn, type FrontOptions } from './testing/block-guest.ts';
-
-const READ = 0;
-const WRITE = 1;
-const BARRIER = 2;
-const FLUSH = 3;
-const SECTORS = 4096;
-
-interface Bench {
-  readonly server: XenstoreServer;
-  readonly store: StoreClient;
-  readonly guest: FakeGuest;
-  readonly chunks: FaultyChunkStore;
-  readonly pool: VolumePool;
-  readonly volume: Volume;
-  readonly backend: BlockBackend;
-  readonly front: BlockFront;
-  readonly log: string[];
-  closed: number;
-}
-
-async function bench({
-  mode = 'w',
-  offer = DEFAULT_OFFER,
-  failOpen = '',
-  ...options
-}: FrontOptions & { mode?: string; offer?: BlockOffer; failOpen?: string } = {}): Promise<Bench> {
-  const server = new XenstoreServer({ schedule: (task) => setImmediate(task), log: () => undefined });
-  const store = server.connect();
-  const chunks = new FaultyChunkStore(new MemoryChunkStore());
-  const pool = await VolumePool.open(chunks);
-  const volume = await pool.create('vg/root', SECTORS * 512);
-  const guest = new FakeGuest();
-  const log: string[] = [];
-  const result = { server, store, guest, chunks, pool, volume, log, closed: 0, front: new BlockFront(store, guest, options) };
-  const backend = new BlockBackend({
-    store,
-    guest: (domid) => (domid === DOMID ? guest : undefined),
-    open: (description) => {
-      if (failOpen !== '') return Promise.reject(new Error(failOpen));
-      const image = description.mode === 'r' ? (Object.create(volume, { readOnly: { value: true } }) as Volume) : volume;
-      return Promise.resolve({
-        image,
-        nodes: { 'physical-device': 'fe:0' },
-        close: () => {
-          result.closed += 1;
-          return Promise.resolve();
-        },
-      });
-    },
-    schedule: (task) => setImmediate(task),
-    later: (task) => setImmediate(task),
-    log: (line) => log.push(line),
-    offer,
-  });
-  BlockFront.describe(store, { mode });
-  await settle();
-  return Object.assign(result, { backend });
-}
-
-async function settle(): Promise<void> {
-  for (let n = 0; n < 4; n += 1) await turn();
-}
-
-async function connected(options: Parameters<typeof bench>[0] = {}): Promise<Bench> {
-  const made = await bench(options);
-  made.front.offer();
-  await settle();
-  expect(made.front.backState, made.log.join('\n')).toBe('4');
-  return made;
-}
+import { DEFAULT_OFFER } from './block-device.ts';
+import { BARRIER, bench, connected, FLUSH, READ, SECTORS, settle, WRITE } from './testing/block-bench.ts';
+import {
+  BACKEND,
+  DOMID,
+  FRONTEND,
+  ID,
+  putSegment,
+  turn,
+  type BlockFront,
+  type FakeGuest,
+  type FrontOptions,
+} from './testing/block-guest.ts';
 
 describe('the handshake', () => {
   it('offers the device, connects, and writes what front ends read', async () => {

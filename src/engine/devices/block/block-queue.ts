@@ -84,6 +84,8 @@ export class BlockQueue {
   private readonly copy: Uint8Array;
   private readonly response: DataView;
   private readonly responseBytes: Uint8Array;
+  /** The front end's pages in use. */
+  private readonly lent = new Set<LentPage>();
   /** Being put together while requests are taken. */
   private run: Run | undefined;
   private unpublished = 0;
@@ -121,15 +123,19 @@ export class BlockQueue {
       } while (left > 0 && !this.stopped && this.ring.finalCheckForRequests());
       if (left === 0) this.pollLater();
     } catch (error) {
-      for (const page of this.run?.lent ?? []) page.giveBack();
+      this.giveBack(this.run?.lent ?? []);
       this.run = undefined;
       this.fail(error);
     }
   }
 
-  /** No page of the ring is touched after this; what is under way ends unanswered. */
+  /**
+   * No page of the front end's is touched or kept after this; what is under way ends unanswered. The image may take long, and a front
+   * end that was told of the end wants its pages back.
+   */
   stop(): void {
     this.stopped = true;
+    this.giveBack([...this.lent]);
   }
 
   private pollLater(): void {
@@ -164,7 +170,7 @@ export class BlockQueue {
     for (const { bytes } of segments) sectors += bytes / SECTOR_BYTES;
     const lent = this.map(segments, request.transfer);
     if (!this.isAllowed(request, sectors)) {
-      for (const page of lent) page.giveBack();
+      this.giveBack(lent);
       this.respond(request, BLKIF_RSP_ERROR);
       return;
     }
@@ -198,7 +204,13 @@ export class BlockQueue {
       for (const page of lent) page.giveBack();
       throw error;
     }
+    for (const page of lent) this.lent.add(page);
     return lent;
+  }
+
+  /** Once: what `stop` has given back stays so. */
+  private giveBack(pages: readonly LentPage[]): void {
+    for (const page of pages) if (this.lent.delete(page)) page.giveBack();
   }
 
   private startRun(): void {
@@ -236,7 +248,8 @@ export class BlockQueue {
   }
 
   private finishRun({ lent, requests, sectors, transfer }: Run, status: number): void {
-    for (const page of lent) page.giveBack();
+    this.giveBack(lent);
+    if (this.stopped) return;
     const { counters } = this.options;
     if (status === BLKIF_RSP_OKAY) {
       if (transfer === BLKIF_OP_READ) {
@@ -252,6 +265,8 @@ export class BlockQueue {
 
   /** Waits for the image and copies at once then, if it can do that; else by way of a copy of ours. */
   private async carryOutLater(run: Run): Promise<void> {
+    // A barrier may have kept it waiting until after the end, when the image may be closed.
+    if (this.stopped) return;
     const isRead = run.transfer === BLKIF_OP_READ;
     await this.options.image.ready?.(run.sector, run.sectors * SECTOR_BYTES, !isRead);
     // The device may have been disconnected meanwhile, and its pages with it.
@@ -273,8 +288,6 @@ export class BlockQueue {
   }
 
   private async write({ lent, sector, sectors, segments }: MappedSegments): Promise<void> {
-    // As above: barriers wait for others as well.
-    if (this.stopped) return;
     const contents = new Uint8Array(sectors * SECTOR_BYTES);
     let at = 0;
     segments.forEach(({ bytes, offset }, n) => {
@@ -332,8 +345,9 @@ export class BlockQueue {
       if (image.readOnly || (sectors > 0 && !this.isAllowed(request, sectors))) return BLKIF_RSP_ERROR;
       if (sectors > 0) await this.write({ sector: request.sector, sectors, segments, lent });
     } finally {
-      for (const page of lent) page.giveBack();
+      this.giveBack(lent);
     }
+    if (this.stopped) return BLKIF_RSP_ERROR;
     await image.flush();
     counters.writeRequests += 1;
     counters.writtenSectors += sectors;
