@@ -175,8 +175,9 @@ class FakeThreads {
 
 describe('a spare thread', () => {
   const request: ScriptRequest = { path: '/x', source: '', assignments: {}, files: {}, directory: '/', help: false };
-  const start = () => {
+  const start = (failing = false) => {
     const threads = new FakeThreads();
+    threads.failing = failing;
     const timers: (() => void)[] = [];
     const fakeClock = {
       nowMs: () => 0,
@@ -195,7 +196,6 @@ describe('a spare thread', () => {
 
   it('is loaded before it is wanted, serves one script, and is followed by another', async () => {
     const { threads, evaluator, passTime } = start();
-    await passTime();
     expect(threads.made).toEqual([{ posted: ['load'], ended: false }]);
     await evaluator.evaluate(request);
     expect(threads.made).toEqual([{ posted: ['load', 'run'], ended: true }]);
@@ -206,8 +206,7 @@ describe('a spare thread', () => {
   });
 
   it('that could not be loaded is nobody\u2019s: the next script hears of it, or has a thread of its own', async () => {
-    const { threads, evaluator, passTime } = start();
-    threads.failing = true;
+    const { threads, evaluator, passTime } = start(true);
     await passTime();
     expect(threads.made).toEqual([{ posted: ['load'], ended: true }]);
     await expect(evaluator.evaluate(request)).rejects.toThrow('could not be started: no network');

@@ -14,7 +14,7 @@ export interface DisposableEvaluatorOptions {
   readonly wasmUrl: string | undefined;
   readonly clock: Clock;
   readonly limitMs?: number;
-  /** Keep a thread ready for the next script, made so long after the last one ended; without, each is made when it is wanted. */
+  /** Keep a thread ready for the next script, made at once and so long after each script ended; without, it is made when it is wanted. */
   readonly spareAfterMs?: number;
 }
 
@@ -28,7 +28,7 @@ export class DisposableEvaluator implements ScriptEvaluator {
   private spare: Interpreter | undefined;
 
   constructor(private readonly options: DisposableEvaluatorOptions) {
-    this.prepareLater();
+    if (options.spareAfterMs !== undefined) this.prepare();
   }
 
   async evaluate(request: ScriptRequest): Promise<ScriptOutcome> {
@@ -47,14 +47,18 @@ export class DisposableEvaluator implements ScriptEvaluator {
     const { spareAfterMs, clock } = this.options;
     if (spareAfterMs === undefined) return;
     clock.after(spareAfterMs, () => {
-      if (this.spare !== undefined) return;
-      const made = this.load();
-      this.spare = made;
-      // Whoever needs one then makes it, and hears why it cannot be had.
-      made.loaded.catch(() => {
-        made.worker.terminate();
-        if (this.spare === made) this.spare = undefined;
-      });
+      this.prepare();
+    });
+  }
+
+  private prepare(): void {
+    if (this.spare !== undefined) return;
+    const made = this.load();
+    this.spare = made;
+    // Whoever needs one then makes it, and hears why it cannot be had.
+    made.loaded.catch(() => {
+      made.worker.terminate();
+      if (this.spare === made) this.spare = undefined;
     });
   }
 

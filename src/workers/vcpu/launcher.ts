@@ -30,7 +30,7 @@ export class WorkerLauncher implements VcpuLauncher {
 
   constructor(private readonly options: WorkerLauncherOptions) {
     if ((options.translator ?? 'on') === 'on') this.translator = new TranslatorThread(options.onTranslatorFailure);
-    this.prepareLater();
+    this.prepare();
   }
 
   /** Workers alive at present. */
@@ -38,16 +38,14 @@ export class WorkerLauncher implements VcpuLauncher {
     return this.running;
   }
 
-  private prepareLater(): void {
-    setTimeout(() => {
-      if (this.spare !== undefined) return;
-      const worker = this.spawn();
-      this.spare = worker;
-      // Whoever needs one then makes it, and hears why it cannot be had.
-      worker.addEventListener('error', () => {
-        if (this.spare === worker) this.spare = undefined;
-      });
-    }, SPARE_AFTER_MS);
+  private prepare(): void {
+    if (this.spare !== undefined) return;
+    const worker = this.spawn();
+    this.spare = worker;
+    // Whoever needs one then makes it, and hears why it cannot be had.
+    worker.addEventListener('error', () => {
+      if (this.spare === worker) this.spare = undefined;
+    });
   }
 
   private spawn(): Worker {
@@ -57,7 +55,9 @@ export class WorkerLauncher implements VcpuLauncher {
   private take(): Worker {
     const worker = this.spare ?? this.spawn();
     this.spare = undefined;
-    this.prepareLater();
+    setTimeout(() => {
+      this.prepare();
+    }, SPARE_AFTER_MS);
     return worker;
   }
 
