@@ -15,7 +15,8 @@ import { ChunkCache } from './chunk-cache.ts';
 import { ChunkLoader } from './chunk-loader.ts';
 import { crc32 } from './crc32.ts';
 import { SECTOR_BYTES } from './disk-image.ts';
-import { READ_AHEAD_CHUNKS, Volume, type VolumeHost } from './volume.ts';
+import { AHEAD_CHUNKS_MAX, PIECE_CHUNKS } from './read-ahead.ts';
+import { Volume, type VolumeHost } from './volume.ts';
 import { MapChange, VolumeMaps } from './volume-maps.ts';
 import {
   decodeVolumeRecord,
@@ -31,6 +32,8 @@ import {
 /** Chunks in one batch of a commit: 4 MiB. */
 const BATCH_CHUNKS = 16;
 const CACHE_BYTES = 64 * 1024 * 1024;
+/** What is fetched ahead must fit, and what a front end has under way, or it would be gone before it is looked at. */
+const CACHE_BYTES_MIN = (AHEAD_CHUNKS_MAX + 3 * PIECE_CHUNKS) * CHUNK_BYTES;
 const DIRTY_LIMIT_BYTES = 64 * 1024 * 1024;
 /** Buffers of chunks kept to be used again: what one commit lets go of while the next is filled. */
 const SPARE_CHUNKS = 64;
@@ -120,9 +123,8 @@ export class VolumePool {
     private readonly store: ChunkStore,
     private readonly options: VolumePoolOptions,
   ) {
-    // What is fetched ahead must fit, or it would be gone before it is looked at.
     this.dirtyLimit = Math.max(2, Math.floor((options.dirtyLimitBytes ?? DIRTY_LIMIT_BYTES) / CHUNK_BYTES));
-    this.cache = new ChunkCache(Math.max(options.cacheBytes ?? CACHE_BYTES, 3 * READ_AHEAD_CHUNKS * CHUNK_BYTES), SPARE_CHUNKS);
+    this.cache = new ChunkCache(Math.max(options.cacheBytes ?? CACHE_BYTES, CACHE_BYTES_MIN), SPARE_CHUNKS);
     this.bases = new BaseChunks(options.baseImages ?? []);
     this.loader = new ChunkLoader(store, this.cache, this.bases);
     this.host = {

@@ -4,11 +4,10 @@
  */
 import { CHUNK_BYTES, StorageError } from './chunk-store.ts';
 import { lengthOf, SECTOR_BYTES, type DiskImage } from './disk-image.ts';
+import { PIECE_CHUNKS, ReadAhead } from './read-ahead.ts';
 
 const ZEROS = new Uint8Array(CHUNK_BYTES);
 const CHUNK_SECTORS = CHUNK_BYTES / SECTOR_BYTES;
-/** Chunks fetched at once: 4 MiB is where the stores are fast. A reader in order has so many under way ahead of it, or twice as many. */
-export const READ_AHEAD_CHUNKS = 16;
 
 /** A chunk that waits to be committed; undefined = given back, reads as zeros. */
 export type DirtyChunks = Map<number, Uint8Array | undefined>;
@@ -43,9 +42,7 @@ export class Volume implements DiskImage {
   private dirty: DirtyChunks = new Map();
   /** Being committed; may still be read, not changed. */
   private frozen: DirtyChunks = new Map();
-  private lastRead = -1;
-  /** What a reader in order has been got, up to this chunk; 0 = the reader is not in order. */
-  private readAheadTo = 0;
+  private readonly readAhead = new ReadAhead();
   /** Where the last write ended. */
   private writtenTo = -1;
   private invalid: string | undefined;
@@ -95,13 +92,13 @@ export class Volume implements DiskImage {
 
   async read(sector: number, into: Uint8Array): Promise<void> {
     this.checkRange(sector, into.length);
+    this.noteRead(sector, into.length);
     for (let done = 0; done < into.length;) {
       const at = sector * SECTOR_BYTES + done;
       const index = Math.floor(at / CHUNK_BYTES);
       const start = at % CHUNK_BYTES;
       const length = Math.min(into.length - done, CHUNK_BYTES - start);
       let bytes = this.present(index);
-      if (bytes !== undefined) this.noteRead(index, index);
       while (bytes === undefined) {
         await this.load(index, at + into.length - done - start);
         bytes = this.present(index);
@@ -126,7 +123,7 @@ export class Volume implements DiskImage {
     const firstChunk = Math.floor(first / CHUNK_BYTES);
     const last = Math.floor((first + bytes - 1) / CHUNK_BYTES);
     for (let index = firstChunk; index <= last; index += 1) if (this.present(index) === undefined) return false;
-    this.noteRead(firstChunk, last);
+    this.noteRead(sector, bytes);
     let at = first;
     for (const piece of pieces) {
       for (let done = 0; done < piece.length;) {
@@ -176,7 +173,7 @@ export class Volume implements DiskImage {
     if (forWriting) {
       this.checkWritable();
       while (!this.host.hasRoom(this, chunksOf(bytes))) await this.host.makeRoom();
-    }
+    } else this.noteRead(sector, bytes);
     const first = sector * SECTOR_BYTES;
     const end = first + bytes;
     for (let index = Math.floor(first / CHUNK_BYTES); index * CHUNK_BYTES < end; index += 1) {
@@ -298,14 +295,10 @@ export class Volume implements DiskImage {
     return number === 0 ? ZEROS : this.host.cached(number);
   }
 
-  /** Fetches a chunk, and those behind it up to byte `end`, or more for a reader in order. */
+  /** Fetches a chunk, and with it those behind it up to byte `end`. */
   private async load(index: number, end: number): Promise<void> {
-    const inOrder = end > 0 && (index === this.lastRead + 1 || index === this.lastRead);
-    this.lastRead = index;
-    const last = index + READ_AHEAD_CHUNKS;
-    if (inOrder) this.readAheadTo = Math.max(this.readAheadTo, last);
-    const absent = this.absent(index + 1, inOrder ? last : Math.min(Math.ceil(end / CHUNK_BYTES), last));
-    await this.host.fetch(this, [index, ...absent]);
+    const to = Math.min(Math.ceil(end / CHUNK_BYTES), index + PIECE_CHUNKS);
+    await this.host.fetch(this, [index, ...this.absent(index + 1, to)]);
   }
 
   private absent(from: number, to: number): number[] {
@@ -315,19 +308,15 @@ export class Volume implements DiskImage {
     return found;
   }
 
-  /** These chunks were read from memory. A reader in order gets what follows before it asks for it. */
-  private noteRead(first: number, last: number): void {
-    const inOrder = first === this.lastRead + 1 || first === this.lastRead;
-    if (!inOrder) this.readAheadTo = 0;
-    if (last === this.lastRead) return;
-    this.lastRead = last;
-    const ahead = this.readAheadTo;
-    if (ahead === 0 || ahead - last >= READ_AHEAD_CHUNKS) return;
-    const from = Math.max(ahead, last + 1);
-    this.readAheadTo = from + READ_AHEAD_CHUNKS;
-    const wanted = this.absent(from, this.readAheadTo);
-    // Who comes to a chunk that could not be fetched tries again, and is told.
-    if (wanted.length > 0) this.host.fetch(this, wanted).catch(() => undefined);
+  /** A reader in order gets what follows before it asks for it. */
+  private noteRead(sector: number, bytes: number): void {
+    if (bytes === 0) return;
+    const first = sector * SECTOR_BYTES;
+    for (const from of this.readAhead.read(Math.floor(first / CHUNK_BYTES), Math.floor((first + bytes - 1) / CHUNK_BYTES))) {
+      const wanted = this.absent(from, from + PIECE_CHUNKS);
+      // Who comes to a chunk that could not be fetched tries again, and is told.
+      if (wanted.length > 0) this.host.fetch(this, wanted).catch(() => undefined);
+    }
   }
 
   /** The bytes of a chunk, to be changed; undefined when they have to be loaded first. `whole`: all of it will be overwritten. */
