@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CHUNK_BYTES, type ChunkStore } from './chunk-store.ts';
 import { SECTOR_BYTES } from './disk-image.ts';
+import { PAGE_SPAN_BYTES } from './map-page.ts';
 import { MemoryChunkStore } from './memory-chunk-store.ts';
 import { AHEAD_CHUNKS_MAX, PIECE_CHUNKS, ReadAhead } from './read-ahead.ts';
 import { VolumePool } from './volume-pool.ts';
@@ -95,7 +96,7 @@ describe('a reader in order with reads under way together', () => {
         next += 1;
         const piece = new Uint8Array(bytes);
         while (!volume.readNow(at / SECTOR_BYTES, [piece])) await volume.ready(at / SECTOR_BYTES, bytes, false);
-for (let n = 0; n < bytes; n += CHUNK_BYTES / 8) expect(piece[n]).toBe(Math.floor((at + n) / CHUNK_BYTES) + 1);
+        for (let n = 0; n < bytes; n += CHUNK_BYTES / 8) expect(piece[n]).toBe(Math.floor((at + n) / CHUNK_BYTES) + 1);
       }
     };
     let reading = true;
@@ -113,5 +114,24 @@ for (let n = 0; n < bytes; n += CHUNK_BYTES / 8) expect(piece[n]).toBe(Math.floo
     expect(store.asked.filter((numbers) => numbers.length < PIECE_CHUNKS).length).toBeLessThanOrEqual(4);
     expect(most).toBeGreaterThanOrEqual(2);
     expect(most).toBeLessThanOrEqual(2 + AHEAD_CHUNKS_MAX / PIECE_CHUNKS);
+  });
+});
+
+describe('a reader in order that comes near a damaged stretch of the map', () => {
+  it('is not disturbed by it', async () => {
+    const store = new MemoryChunkStore();
+    const pool = await VolumePool.open(store);
+    const volume = await pool.create('v', 2 * PAGE_SPAN_BYTES);
+    const lastOfPage = PAGE_SPAN_BYTES / CHUNK_BYTES - 1;
+    await volume.write(0, new Uint8Array(SECTOR_BYTES).fill(1));
+    await volume.write((lastOfPage + 1) * CHUNK_SECTORS, new Uint8Array(SECTOR_BYTES).fill(1));
+    await volume.flush();
+    const pages = [...(await store.records())].filter(([key]) => key.startsWith('map:'));
+    await store.commit({ records: pages.slice(1).map(([key, bytes]) => [key, bytes.map((byte) => byte ^ 1)]) });
+    const again = (await VolumePool.open(store)).volume('v');
+    const piece = new Uint8Array(SECTOR_BYTES);
+    for (let chunk = lastOfPage - 3; chunk <= lastOfPage; chunk += 1)
+      expect(again?.readNow(chunk * CHUNK_SECTORS, [piece])).toBe(true);
+    expect(() => again?.readNow((lastOfPage + 1) * CHUNK_SECTORS, [piece])).toThrow('damaged');
   });
 });

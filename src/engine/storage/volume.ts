@@ -308,14 +308,20 @@ export class Volume implements DiskImage {
     return found;
   }
 
-  /** A reader in order gets what follows before it asks for it. */
+  /** A reader in order gets what follows before it asks for it. Who comes to a chunk that could not be had is told. */
   private noteRead(sector: number, bytes: number): void {
     if (bytes === 0) return;
     const first = sector * SECTOR_BYTES;
-    for (const from of this.readAhead.read(Math.floor(first / CHUNK_BYTES), Math.floor((first + bytes - 1) / CHUNK_BYTES))) {
+    const last = Math.floor((first + bytes - 1) / CHUNK_BYTES);
+    for (const from of this.readAhead.read(Math.floor(first / CHUNK_BYTES), last)) void this.prefetch(from);
+  }
+
+  private async prefetch(from: number): Promise<void> {
+    try {
       const wanted = this.absent(from, from + PIECE_CHUNKS);
-      // Who comes to a chunk that could not be fetched tries again, and is told.
-      if (wanted.length > 0) this.host.fetch(this, wanted).catch(() => undefined);
+      if (wanted.length > 0) await this.host.fetch(this, wanted);
+    } catch {
+      // Nobody asked for it yet.
     }
   }
 
