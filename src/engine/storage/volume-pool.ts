@@ -273,6 +273,7 @@ export class VolumePool {
   clone(source: Volume, name: string, { readOnly = false } = {}): Promise<Volume> {
     return this.exclusive(async () => {
       const entry = this.entry(source);
+      await source.complete();
       await this.storeChange([entry]);
       return this.add(name, source.sizeBytes, readOnly, [...entry.pages]);
     });
@@ -285,9 +286,10 @@ export class VolumePool {
 
   /** One commit of several volumes and records. ENOENT for a volume that is gone already. */
   commit(change: PoolChange): Promise<void> {
-    return this.exclusive(() => {
+    return this.exclusive(async () => {
       const flushed = [...new Set(change.flushed)].map((volume) => this.entry(volume));
-      return this.storeChange(flushed, { ...change, removed: [...new Set(change.removed)].map((volume) => this.entry(volume)) });
+      for (const { volume } of flushed) if (change.removed?.includes(volume) !== true) await volume.complete();
+      await this.storeChange(flushed, { ...change, removed: [...new Set(change.removed)].map((volume) => this.entry(volume)) });
     });
   }
 
@@ -432,12 +434,23 @@ export class VolumePool {
 
   private writeBehind({ queued, volume }: Entry): void {
     if (queued !== undefined || !volume.isDirty || this.isPaused) return;
-    this.flushVolume(volume).catch((error: unknown) => {
+    this.commitVolume(volume).catch((error: unknown) => {
       this.options.log?.(`volumes: ${volume.name} cannot be written behind: ${String(error)}`);
     });
   }
 
-  private flushVolume(volume: Volume): Promise<void> {
+  private async flushVolume(volume: Volume): Promise<void> {
+    if (!volume.isIncomplete) return this.commitVolume(volume);
+    // What lacks something that cannot be had waits; the rest is stored all the same.
+    const completed = volume.complete();
+    await completed.catch(() => undefined);
+    if (!this.ofVolume.has(volume)) return;
+    await this.commitVolume(volume);
+    return completed;
+  }
+
+  /** Commits what the volume has that is complete. */
+  private commitVolume(volume: Volume): Promise<void> {
     const entry = this.entry(volume);
     if (entry.queued !== undefined) return entry.queued;
     if (!volume.isDirty && !entry.recordDue) return Promise.resolve();

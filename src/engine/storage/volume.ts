@@ -12,6 +12,12 @@ const CHUNK_SECTORS = CHUNK_BYTES / SECTOR_BYTES;
 /** A chunk that waits to be committed; undefined = given back, reads as zeros. */
 export type DirtyChunks = Map<number, Uint8Array | undefined>;
 
+interface BegunChunk {
+  readonly bytes: Uint8Array;
+  /** Bytes that were written. */
+  end: number;
+}
+
 /** What a volume needs of its pool. */
 export interface VolumeHost {
   /** Number of the committed chunk at `index`, 0 = none. StorageError EIO when the map there is damaged. */
@@ -40,6 +46,11 @@ export class Volume implements DiskImage {
   readonly discardGranularity = CHUNK_SECTORS;
   private readonly resizeListeners = new Set<() => void>();
   private dirty: DirtyChunks = new Map();
+  /**
+   * Chunks written from their start to some byte, without what is stored behind it: a writer in order will overwrite that as well,
+   * and else it is fetched. They are in neither of the other two, and no commit takes them.
+   */
+  private readonly begun = new Map<number, BegunChunk>();
   /** Being committed; may still be read, not changed. */
   private frozen: DirtyChunks = new Map();
   private readonly readAhead = new ReadAhead();
@@ -69,13 +80,14 @@ export class Volume implements DiskImage {
 
   /** Something has been written that is not durable yet. */
   get isDirty(): boolean {
-    return this.dirty.size > 0 || this.frozen.size > 0;
+    return this.dirty.size > 0 || this.frozen.size > 0 || this.begun.size > 0;
   }
 
   /** Chunks that wait to be committed, and whether each will have contents. */
   uncommitted(): ReadonlyMap<number, boolean> {
     const found = new Map<number, boolean>();
     for (const chunks of [this.frozen, this.dirty]) for (const [index, bytes] of chunks) found.set(index, bytes !== undefined);
+    for (const index of this.begun.keys()) found.set(index, true);
     return found;
   }
 
@@ -145,10 +157,11 @@ export class Volume implements DiskImage {
     if (!this.host.hasRoom(this, chunksOf(bytes))) return false;
     const first = sector * SECTOR_BYTES;
     const end = first + bytes;
-    // A chunk that is overwritten in part has to be in memory.
+    // A chunk that is overwritten in part has to be in memory, or is begun.
     for (let index = Math.floor(first / CHUNK_BYTES); index * CHUNK_BYTES < end; index += 1) {
       const whole = index * CHUNK_BYTES >= first && (index + 1) * CHUNK_BYTES <= end;
-      if (!whole && this.present(index) === undefined) return false;
+      const lies = whole || first - index * CHUNK_BYTES <= (this.begun.get(index)?.end ?? 0) || this.present(index) !== undefined;
+      if (!lies) return false;
     }
     let at = first;
     for (const piece of pieces) {
@@ -157,7 +170,7 @@ export class Volume implements DiskImage {
         const length = Math.min(piece.length - done, CHUNK_BYTES - start);
         const index = Math.floor(at / CHUNK_BYTES);
         const whole = index * CHUNK_BYTES >= first && (index + 1) * CHUNK_BYTES <= end;
-        const chunk = this.changeable(index, whole);
+        const chunk = this.changeable(index, whole) ?? this.begin(index, start, length);
         if (chunk === undefined) throw new Error(`chunk ${index} of volume ${this.name} has gone from memory`);
         chunk.set(length === piece.length ? piece : piece.subarray(done, done + length), start);
         done += length;
@@ -173,13 +186,14 @@ export class Volume implements DiskImage {
     if (forWriting) {
       this.checkWritable();
       while (!this.host.hasRoom(this, chunksOf(bytes))) await this.host.makeRoom();
-    } else this.noteRead(sector, bytes);
+      // Who waits for room before this one may yet write what it lacks.
+      return;
+    }
+    this.noteRead(sector, bytes);
     const first = sector * SECTOR_BYTES;
     const end = first + bytes;
-    for (let index = Math.floor(first / CHUNK_BYTES); index * CHUNK_BYTES < end; index += 1) {
-      const overwritten = forWriting && index * CHUNK_BYTES >= first && (index + 1) * CHUNK_BYTES <= end;
-      if (!overwritten && this.present(index) === undefined) await this.load(index, forWriting ? 0 : end);
-    }
+    for (let index = Math.floor(first / CHUNK_BYTES); index * CHUNK_BYTES < end; index += 1)
+      if (this.present(index) === undefined) await this.load(index, end);
   }
 
   private noteWrite(first: number, bytes: number): void {
@@ -217,6 +231,8 @@ export class Volume implements DiskImage {
     const end =
       sector + count === this.sectors ? Math.ceil(this.sectors / CHUNK_SECTORS) : Math.floor((sector + count) / CHUNK_SECTORS);
     for (let index = first; index < end; index += 1) {
+      const begun = this.begun.get(index);
+      if (begun !== undefined) this.finish(index, begun.bytes);
       if (!this.dirty.has(index)) {
         if (!this.frozen.has(index) && this.host.committed(this, index) === 0) continue;
         while (!this.host.hasRoom(this, 1)) await this.host.makeRoom();
@@ -239,6 +255,27 @@ export class Volume implements DiskImage {
     return () => {
       this.resizeListeners.delete(listener);
     };
+  }
+
+  /** For the pool: has the next commit take all that was written before the call. EIO when some of it could not be completed. */
+  async complete(): Promise<void> {
+    const indexes = [...this.begun.keys()];
+    let failed: Promise<void> | undefined;
+    for (const [n, index] of indexes.entries()) {
+      if (n % PIECE_CHUNKS === 0) await this.host.fetch(this, indexes.slice(n, n + PIECE_CHUNKS)).catch(() => undefined);
+      const completed = this.completeChunk(index);
+      await completed.catch(() => (failed ??= completed));
+    }
+    await failed;
+  }
+
+  private async completeChunk(index: number): Promise<void> {
+    while (this.begun.has(index)) await this.load(index, 0);
+  }
+
+  /** For the pool: `complete` has something to do. */
+  get isIncomplete(): boolean {
+    return this.begun.size > 0;
   }
 
   /** For the pool: takes what is to be committed now. Ends with `thawed`. */
@@ -269,10 +306,12 @@ export class Volume implements DiskImage {
   resized(sizeBytes: number): void {
     this.size = sizeBytes;
     const chunks = Math.ceil(sizeBytes / CHUNK_BYTES);
-    for (const index of [...this.dirty.keys()]) {
-      if (index < chunks) continue;
-      this.dirty.delete(index);
-      this.host.dirtied(this, -1);
+    for (const waiting of [this.dirty, this.begun]) {
+      for (const index of [...waiting.keys()]) {
+        if (index < chunks) continue;
+        waiting.delete(index);
+        this.host.dirtied(this, -1);
+      }
     }
   }
 
@@ -289,8 +328,14 @@ export class Volume implements DiskImage {
 
   /** The bytes of a chunk, not to be changed, if they are in memory. */
   private present(index: number): Uint8Array | undefined {
+    if (this.begun.has(index)) return undefined;
     if (this.dirty.has(index)) return this.dirty.get(index) ?? ZEROS;
     if (this.frozen.has(index)) return this.frozen.get(index) ?? ZEROS;
+    return this.stored(index);
+  }
+
+  /** What the last commit made of a chunk, if it is in memory. */
+  private stored(index: number): Uint8Array | undefined {
     const number = this.host.committed(this, index);
     return number === 0 ? ZEROS : this.host.cached(number);
   }
@@ -299,6 +344,11 @@ export class Volume implements DiskImage {
   private async load(index: number, end: number): Promise<void> {
     const to = Math.min(Math.ceil(end / CHUNK_BYTES), index + PIECE_CHUNKS);
     await this.host.fetch(this, [index, ...this.absent(index + 1, to)]);
+    const begun = this.begun.get(index);
+    const before = begun && this.stored(index);
+    if (begun === undefined || before === undefined) return;
+    begun.bytes.set(before.subarray(begun.end), begun.end);
+    this.finish(index, begun.bytes);
   }
 
   private absent(from: number, to: number): number[] {
@@ -329,12 +379,37 @@ export class Volume implements DiskImage {
   private changeable(index: number, whole: boolean): Uint8Array | undefined {
     const dirty = this.dirty.get(index);
     if (dirty !== undefined) return dirty;
+    const begun = this.begun.get(index);
+    if (whole && begun !== undefined) {
+      this.finish(index, begun.bytes);
+      return begun.bytes;
+    }
     const before = whole ? ZEROS : this.present(index);
     if (before === undefined) return undefined;
     const bytes = this.host.buffer();
     if (!whole) bytes.set(before);
     this.setDirty(index, bytes);
     return bytes;
+  }
+
+  /** The bytes of a chunk of which these are written, up to the end of what was before or further. */
+  private begin(index: number, start: number, length: number): Uint8Array | undefined {
+    let begun = this.begun.get(index);
+    if (start > (begun?.end ?? 0)) return undefined;
+    if (begun === undefined) {
+      begun = { bytes: this.host.buffer(), end: 0 };
+      this.begun.set(index, begun);
+      this.host.dirtied(this, 1);
+    }
+    begun.end = Math.max(begun.end, start + length);
+    if (begun.end === CHUNK_BYTES) this.finish(index, begun.bytes);
+    return begun.bytes;
+  }
+
+  /** All of a chunk that was begun is there. */
+  private finish(index: number, bytes: Uint8Array): void {
+    this.begun.delete(index);
+    this.dirty.set(index, bytes);
   }
 
   private setDirty(index: number, bytes: Uint8Array | undefined): void {
