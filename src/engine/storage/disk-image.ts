@@ -25,7 +25,7 @@ export interface DiskImage {
    */
   readNow?(sector: number, pieces: readonly Uint8Array[]): boolean;
   /**
-   * Waits until `readNow` or `writeNow` of so many bytes is likely to do it: what they need is in memory, and there is room.
+   * Waits until `readNow` of so many bytes finds them in memory, or there is room for `writeNow` of as many; both may still say no.
    * RangeError and rejections as of `read` and `write`.
    */
   ready?(sector: number, bytes: number, forWriting: boolean): Promise<void>;
