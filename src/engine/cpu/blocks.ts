@@ -4,7 +4,8 @@
  * an instruction that crosses into the next page (which becomes a block of its own, known to both frames, never linked to).
  *
  * Dropping a block overwrites its operations with LOOKUP_AGAIN, so that whoever still points at them (the run loop in the middle
- * of it, a branch of the same page, a jump cache) finds its way again by RIP. Arena space comes back when the arena is full.
+ * of it, a branch of the same page, a jump cache) finds its way again by RIP. The first who does leaves a link to the block that is
+ * there now for the others: branches to a loop's start would look it up in each round. Arena space comes back when the arena is full.
  */
 import {
   BLOCK_HASH_ENTRIES,
@@ -13,6 +14,7 @@ import {
   JUMP_ENTRY_BYTES,
   OP_BYTES,
   OP_HANDLER,
+  OP_LINK,
   PAGE_BYTES,
   VCPU_ARENA,
   VCPU_ARENA_END,
@@ -152,6 +154,13 @@ export function blockAt(cpu: usize, host: u32): usize {
   return block;
 }
 
+/** Whether there is any block that starts at `host`. */
+export function isDecoded(cpu: usize, host: u32): bool {
+  let block = <usize>load<u32>(hashBucket(cpu, host));
+  while (block && load<u32>(block, BLOCK_KEY) != host) block = load<u32>(block, BLOCK_NEXT);
+  return block != 0;
+}
+
 export function firstOperationOf(block: usize): usize {
   return block + BLOCK_HEADER_BYTES;
 }
@@ -207,5 +216,24 @@ function killBlock(cpu: usize, block: usize): void {
   }
   const first = block + BLOCK_HEADER_BYTES;
   const end = first + <usize>load<u32>(block, BLOCK_OPERATIONS) * OP_BYTES;
-  for (let op = first; op < end; op += OP_BYTES) store<u16>(op, HOT_LOOKUP_AGAIN, OP_HANDLER);
+  // An instruction may be under way whose own block this is: it still needs all but these.
+  for (let op = first; op < end; op += OP_BYTES) {
+    store<u16>(op, HOT_LOOKUP_AGAIN, OP_HANDLER);
+    store<u32>(op, 0, OP_LINK);
+  }
+}
+
+/**
+ * What there is at `rip` now, where the operation `dead` of a dropped block was found; 0 = fault of the fetch recorded. From the first
+ * operation of a block (`entered`) others come this way too; they are of the same frame, which `rip` need not be in any more.
+ */
+export function findInstead(cpu: usize, dead: usize, entered: bool, rip: u64): usize {
+  const host = entered ? load<u32>(dead - BLOCK_HEADER_BYTES, BLOCK_KEY) : 0;
+  const found = findOperation(cpu, rip);
+  if (!found || !host) return found;
+  const block = found - BLOCK_HEADER_BYTES;
+  // Not when finding it took the arena anew, either: then there is no dead block any more.
+  const linked = load<u32>(block, BLOCK_KEY) == host && !load<u32>(block, BLOCK_SECOND) && block > dead;
+  if (linked) store<u32>(dead, <u32>found, OP_LINK);
+  return found;
 }

@@ -1,8 +1,8 @@
 /** Decodes straight-line code into a block (see blocks.ts for where blocks end), marking each chunk before it is read. */
-import { OP_BYTES, OP_HANDLER, OP_OFFSET, PAGE_BYTES, VCPU_FETCH_BUFFER } from './layout';
+import { LONGEST_INSTRUCTION, OP_BYTES, OP_HANDLER, OP_OFFSET, PAGE_BYTES, VCPU_FETCH_BUFFER } from './layout';
 import { translateExecute } from './tlb';
 import { markCode } from './code-marks';
-import { LONGEST_INSTRUCTION, decodeInstruction, decodedCount, decodedEnds, decodedLength, decodedTooLong } from './decode';
+import { decodeInstruction, decodedCount, decodedEnds, decodedLength, decodedTooLong } from './decode';
 import { HOT_END, HOT_TOO_LONG } from './generated/hot';
 import { specialise, startSpecialising } from './specialise';
 

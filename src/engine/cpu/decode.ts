@@ -4,6 +4,7 @@
  */
 import {
   HANDLER_TABLE,
+  LONGEST_INSTRUCTION,
   OPF_ADDRESS32,
   OPF_LOCK,
   OPF_MEMORY,
@@ -80,9 +81,6 @@ import {
 } from './decode-format';
 import { CANDIDATES, OPCODES, ROWS, UNDEFINED_ROW } from './generated/tables';
 import { HOT_EFFECTIVE_ADDRESS, HOT_EFFECTIVE_ADDRESS_32, HOT_HANDLERS } from './generated/hot';
-
-/** Longest instruction; a longer one is #GP. */
-export const LONGEST_INSTRUCTION: u32 = 15;
 
 /** What the last decodeInstruction found. */
 export let decodedLength: u32 = 0;
@@ -301,7 +299,7 @@ export function decodeInstruction(bytes: usize, op: usize, offset: u32): void {
   }
   const length = <u32>(p - bytes);
   decodedLength = length;
-  if (length > LONGEST_INSTRUCTION) decodedTooLong = true;
+  if (length > <u32>LONGEST_INSTRUCTION) decodedTooLong = true;
   if (relative) immediate += <i64>(offset + length);
   if (ripRelative) displacement += <i64>(offset + length);
 

@@ -187,7 +187,14 @@ export function execute(cpu: usize, first: usize, from: usize, budget: i32): u64
     let status = STOP_BRANCH;
     let target: u64 = 0;
     switch (<i32>load<u16>(op)) {
-      case hot.HOT_LOOKUP_AGAIN:
+      case hot.HOT_LOOKUP_AGAIN: {
+        const instead = <usize>load<u32>(op, OP_LINK);
+        if (instead == 0) return stop(cpu, op, start, remaining, STOP_AGAIN);
+        remaining -= <i32>((op - start) / OP_BYTES);
+        op = instead;
+        start = op;
+        continue;
+      }
       case hot.HOT_END:
         return stop(cpu, op, start, remaining, STOP_AGAIN);
       case hot.HOT_TOO_LONG:

@@ -49,7 +49,7 @@ import {
   VCPU_TRANSITIONS_SAMPLED,
   VECTOR_GP,
 } from './layout';
-import { findOperation, jumpEntry, operationAt } from './blocks';
+import { findInstead, jumpEntry, operationAt } from './blocks';
 import { servePostedDrops } from './code-marks';
 import { condition } from './flags';
 import { raise, settleFault } from './fault';
@@ -299,7 +299,7 @@ export function run(cpu: usize, budget: i32, period: i32): i32 {
       if (status == JUMP) {
         store<u64>(cpu, target, VCPU_RIP);
         if (remaining <= 0 || atomic.load<u32>(cpu, VCPU_REQUEST) != 0 || load<u32>(cpu, VCPU_STEPPING) != 0) break;
-        if (load<u16>(op) == hot.HOT_LOOKUP_AGAIN) op = findOperation(cpu, target);
+        if (load<u16>(op) == hot.HOT_LOOKUP_AGAIN) op = findInstead(cpu, op, op == start, target);
         else op = operationAt(cpu, target);
         if (!op) {
           status = FAULT;

@@ -391,6 +391,9 @@ export const RETRY = 5;
 /** Of a translated region only: the interpreter is to execute the one instruction at VCPU_RIP. */
 export const REDO = 7;
 
+/** Bytes; a longer instruction is #GP. */
+export const LONGEST_INSTRUCTION = 15;
+
 // ---- a decoded operation ------------------------------------------------------------------------------------------------
 export const OP_BYTES = 32;
 /** u16: case of the hot switch, or HOT_HANDLERS + function-table index. */

@@ -8,6 +8,7 @@
 import {
   FAULT,
   JUMP,
+  LONGEST_INSTRUCTION,
   NEXT,
   OP_AUX,
   OP_HANDLER,
@@ -51,11 +52,11 @@ import { ACCESS_READ, ACCESS_WRITE, fillTlb, translateExecute } from './tlb';
 import { xmmReg, xmmRmReg } from './access';
 import { DENORMAL } from './softfloat/environment';
 import { markCode } from './code-marks';
-import { LONGEST_INSTRUCTION, decodeInstruction, decodedCount, decodedEnds, decodedLength } from './decode';
+import { decodeInstruction, decodedCount, decodedEnds, decodedLength } from './decode';
 import { HOT_HANDLERS, HOT_REGION } from './generated/hot';
 import { settleFault } from './fault';
 import { getFlags, setFlags } from './flags';
-import { blockAt, dropAllBlocks, dropBlocksAt, firstOperationOf } from './blocks';
+import { blockAt, isDecoded, dropAllBlocks, dropBlocksAt, firstOperationOf } from './blocks';
 
 const PAGE_MASK: u64 = ~(<u64>(PAGE_BYTES - 1));
 
@@ -181,19 +182,26 @@ export function dropAllRegions(cpu: usize): void {
 
 // ---- what the translator asks ---------------------------------------------------------------------------------------
 
-/** decodeForRegion: bits 0-7 length, 8-9 operations written, 16 ends its block; 0 = does not lie in the page alone. */
+/** decodeForRegion: bits 0-7 length, 8-9 operations written, 16 ends its block; 0 = does not lie in what it was given. */
 const DECODED_ENDS: u32 = 0x10000;
 
 /**
- * Decodes the instruction at `host` into operations at `op` as its row says (not specialised), after marking its bytes as code.
+ * Decodes the instruction at `host` into operations at `op` as its row says (not specialised), after marking its bytes as code. It
+ * may go on in the page at `next`, unless that is 0.
  */
-export function decodeForRegion(cpu: usize, host: usize, op: usize): u32 {
+export function decodeForRegion(cpu: usize, host: usize, op: usize, next: usize): u32 {
   const offset = (<u32>host) & (PAGE_BYTES - 1);
-  const available = min<u32>(PAGE_BYTES - offset, LONGEST_INSTRUCTION);
+  let available = min<u32>(PAGE_BYTES - offset, LONGEST_INSTRUCTION);
   markCode(cpu, host, available);
   const buffer = cpu + VCPU_FETCH_BUFFER;
   memory.fill(buffer, 0, 24);
   memory.copy(buffer, host, available);
+  if (next && available < <u32>LONGEST_INSTRUCTION) {
+    const rest = LONGEST_INSTRUCTION - available;
+    markCode(cpu, next, rest);
+    memory.copy(buffer + available, next, rest);
+    available = LONGEST_INSTRUCTION;
+  }
   decodeInstruction(buffer, op, offset);
   if (decodedLength > available) return 0;
   return decodedLength | (decodedCount << 8) | (decodedEnds ? DECODED_ENDS : 0);
@@ -212,7 +220,7 @@ export function markRegionCode(cpu: usize, host: usize, bytes: u32): void {
 
 /** Whether a block has been decoded at `host`, that is, whether control has come there. */
 export function hasBlock(cpu: usize, host: u32): bool {
-  return blockAt(cpu, host) != 0;
+  return isDecoded(cpu, host);
 }
 
 // ---- what regions call ----------------------------------------------------------------------------------------------

@@ -51,8 +51,8 @@ export class CodeRecorder implements CodeReader {
     return known;
   }
 
-  decodeForRegion(cpu: number, host: number, operation: number): number {
-    const bits = this.core.decodeForRegion(cpu, host, operation);
+  decodeForRegion(cpu: number, host: number, operation: number, next: number): number {
+    const bits = this.core.decodeForRegion(cpu, host, operation, next);
     this.put(bits);
     if (bits !== 0) {
       this.copy(cpu + lastOperation(bits), OP_BYTES);

@@ -5,7 +5,7 @@ export interface TranslatorCore {
   addRegionFrame(cpu: number, record: number, host: number): number;
   allocateRegionBytes(cpu: number, bytes: number): number;
   codePointer(cpu: number, address: bigint): number;
-  decodeForRegion(cpu: number, host: number, operation: number): number;
+  decodeForRegion(cpu: number, host: number, operation: number, next: number): number;
   dropAllRegions(cpu: number): void;
   markRegionCode(cpu: number, host: number, bytes: number): void;
   hasBlock(cpu: number, host: number): number;

@@ -6,9 +6,9 @@
  * deeper calls and recursion go to one copy without a context, whose returns look for their place among the region's targets.
  * Code that control has not come to is left out where that is known: the target of a branch that was never decoded.
  */
-import { PAGE_BYTES, VCPU_FETCH_BUFFER, VCPU_STEP_BLOCK } from '../cpu/layout.ts';
+import { LONGEST_INSTRUCTION, PAGE_BYTES, VCPU_FETCH_BUFFER, VCPU_STEP_BLOCK } from '../cpu/layout.ts';
 import { type CodeReader, lastOperation } from './code-trace.ts';
-import { type Instruction, branchPosition, nextPosition, readInstruction } from './instruction.ts';
+import { type Instruction, branchPosition, nextPosition, pageOf, readInstruction } from './instruction.ts';
 import { treatmentOf } from './treatment.ts';
 
 /** Pending return addresses of followed calls, innermost first. */
@@ -69,6 +69,12 @@ export const DEFAULT_LIMITS: RegionLimits = { instructions: 200, pages: 6, callD
 /** A block's number among the targets has a byte in the operation that enters it. */
 const TARGETS_MAXIMUM = 200;
 
+/** The interpreter looks an instruction of two pages up each time: none that is entered can begin with one. */
+const canBeEntered = (block: Block | undefined): boolean => {
+  const [first] = block?.instructions ?? [];
+  return first !== undefined && pageOf(first.position) === pageOf(nextPosition(first) - 1);
+};
+
 export class RegionBuilder {
   private readonly blocks: Block[] = [];
   private readonly pages = new Map<number, CodePage | null>();
@@ -99,7 +105,7 @@ export class RegionBuilder {
     if (this.pageAt(0) === null) return null;
     for (const position of entries) this.target(position);
     for (let block = this.queue.shift(); block !== undefined; block = this.queue.shift()) this.fill(block);
-    if (this.targets.some((block, n) => n < entries.length && block.instructions.length === 0)) return null;
+    if (entries.some((_, n) => !canBeEntered(this.targets[n]))) return null;
     return {
       targets: this.targets,
       entries: entries.length,
@@ -117,7 +123,7 @@ export class RegionBuilder {
   }
 
   private pageAt(position: number): CodePage | null {
-    const start = Math.floor(position / PAGE_BYTES) * PAGE_BYTES;
+    const start = pageOf(position);
     const known = this.pages.get(start);
     if (known !== undefined) return known;
     let page: CodePage | null = null;
@@ -143,7 +149,7 @@ export class RegionBuilder {
     const host = this.hostAt(position);
     let instruction: Instruction | null = null;
     if (host !== 0) {
-      const bits = this.core.decodeForRegion(this.cpu, host, this.cpu + VCPU_STEP_BLOCK);
+      const bits = this.decode(position, host);
       if (bits !== 0) {
         const operation = lastOperation(bits);
         const fields = readInstruction(this.view, this.cpu + operation, position, bits & 0xff);
@@ -155,6 +161,16 @@ export class RegionBuilder {
     }
     this.decoded.set(position, instruction);
     return instruction;
+  }
+
+  /** decodeForRegion's bits; takes the following page in if the instruction goes on there. */
+  private decode(position: number, host: number): number {
+    const { core, cpu } = this;
+    const bits = core.decodeForRegion(cpu, host, cpu + VCPU_STEP_BLOCK, 0);
+    const following = pageOf(position) + PAGE_BYTES;
+    if (bits !== 0 || position + LONGEST_INSTRUCTION <= following) return bits;
+    const next = this.hostAt(following);
+    return next === 0 ? 0 : core.decodeForRegion(cpu, host, cpu + VCPU_STEP_BLOCK, next);
   }
 
   private ownersIn(context: Context | null): Map<number, { block: Block; index: number }> {

@@ -4,7 +4,9 @@ import {
   EXIT_BUDGET,
   EXIT_EXCEPTION,
   EXIT_REQUEST,
+  PAGE_BYTES,
   REQUEST_LEAVE,
+  VCPU_BLOCK_LOOKUPS,
   VCPU_BUDGET,
   VCPU_INSTRUCTIONS,
   VCPU_REGION_ENTRIES,
@@ -199,6 +201,90 @@ describe('code that changes', () => {
     machine.place(other, 0x83, 0xc0, 0x40);
     machine.fixture.exports.flushTlb(machine.fixture.cpu);
     expect(machine.result()).toBe(65n);
+  });
+});
+
+describe('a block that was dropped', () => {
+  it('is looked up once by the branches that led to it', () => {
+    // inc eax; jmp rbx: to dec ecx; jne to the start; hlt, which no region has.
+    const back = machine.first + 0x40;
+    machine.place(machine.first, ...[0xff, 0xc0], ...[0xff, 0xe3]);
+    machine.place(back, ...[0xff, 0xc9], ...[0x75, 0xbc], HLT);
+    machine.place(machine.second, ...MOV_EAX(1));
+    const registers = { [RBX]: CODE + 0x40n, [RCX]: 100n };
+    expect(machine.result(registers)).toBe(100n);
+    machine.translator.translateAt(CODE);
+    // The region is made anew, and with it the block that it is entered by.
+    expect(machine.translator.extend(CODE, SECOND)).toBe(true);
+    const before = machine.count(VCPU_BLOCK_LOOKUPS);
+    expect(machine.translated(() => expect(machine.result(registers)).toBe(100n))).toBe(200n);
+    expect(machine.count(VCPU_BLOCK_LOOKUPS) - before).toBeLessThan(5n);
+    // What it was replaced by can be dropped as well.
+    machine.patch(machine.first, 0xff, 0xc8);
+    expect(BigInt.asIntN(32, machine.result(registers))).toBe(-100n);
+  });
+});
+
+describe('an instruction that lies in two pages', () => {
+  /** mov eax, ...; inc eax; dec ecx; jne: back to the first. The first has three bytes in the first page. */
+  const BEGIN = PAGE_BYTES - 3;
+  const CROSSING = MOV_EAX(0x20);
+  const REST = [0xff, 0xc0, 0xff, 0xc9, 0x75, 0xf5];
+  const place = (): void => {
+    machine.place(machine.first, 0xe9, ...littleEndian(BEGIN - 5));
+    machine.place(machine.first + BEGIN, ...CROSSING.slice(0, 3));
+    machine.place(machine.second, ...CROSSING.slice(3), ...REST);
+  };
+  const littleEndian = (value: number): number[] => [...new Uint8Array(Uint32Array.of(value).buffer)];
+  /** How many instructions are translated in ten rounds of the loop that end with this in RAX. */
+  const run = (rax: bigint): bigint => machine.translated(() => expect(machine.result({ [RCX]: 10n })).toBe(rax));
+  beforeEach(place);
+
+  it('is part of a region', () => {
+    machine.translator.translateAt(CODE);
+    const entered = machine.count(VCPU_REGION_ENTRIES);
+    expect(run(0x21n)).toBe(41n);
+    expect(machine.count(VCPU_REGION_ENTRIES) - entered).toBe(1n);
+  });
+
+  it.each(['first', 'second'])('ends the region when its bytes in the %s page are written', (which) => {
+    machine.translator.translateAt(CODE);
+    expect(run(0x21n)).toBe(41n);
+    // mov ebx in place of mov eax; or another immediate: 0x00010020, say.
+    if (which === 'first') machine.patch(machine.first + BEGIN, 0xbb);
+    else machine.patch(machine.second, 1);
+    expect(run(which === 'first' ? 10n : 0x10021n)).toBe(0n);
+    machine.translator.translateAt(CODE);
+    expect(run(which === 'first' ? 10n : 0x10021n)).toBe(41n);
+    // As it was: the same code is made anew, or put back to use.
+    place();
+    machine.patch(machine.first + BEGIN, 0xb8);
+    machine.patch(machine.second, 0);
+    machine.translator.translateAt(CODE);
+    expect(run(0x21n)).toBe(41n);
+  });
+
+  it('is another when the second page is', () => {
+    machine.translator.translateAt(CODE);
+    expect(run(0x21n)).toBe(41n);
+    const other = machine.fixture.map(SECOND, { write: false, execute: true });
+    machine.fixture.bytes.fill(HLT, other, other + PAGE_BYTES);
+    machine.place(other, 2, ...CROSSING.slice(4), ...REST);
+    machine.fixture.exports.flushTlb(machine.fixture.cpu);
+    expect(run(0x20021n)).toBe(0n);
+  });
+
+  it('stops before what cannot be fetched', () => {
+    machine.fixture.map(SECOND, { execute: false });
+    machine.translator.translateAt(CODE);
+    machine.start({ [RCX]: 10n });
+    expect(machine.fixture.run()).toBe(EXIT_EXCEPTION);
+    expect(machine.fixture.fault()).toMatchObject({ vector: 14, address: SECOND });
+    expect(machine.fixture.getState().rip).toBe(CODE + BigInt(BEGIN));
+  });
+
+  it('is never what a region is entered by', () => {
+    expect(machine.translator.translateAt(CODE + BigInt(BEGIN))).toBe(false);
   });
 });
 

@@ -53,7 +53,7 @@ export function originOf(region: Region): TranslationOrigin {
   };
 }
 
-/** The bytes of the region's instructions, as runs. */
+/** The bytes of the region's instructions, as runs that each lie in one page. */
 function sourcesOf(code: Region['code']): Source[] {
   const sources: Source[] = [];
   let run: number[] = [];
@@ -64,11 +64,18 @@ function sourcesOf(code: Region['code']): Source[] {
   };
   for (const [position, bytes] of [...code].sort(([a], [b]) => a - b)) {
     // One that overlaps another (a jump into its middle) was decoded at another time: it has a run of its own.
-    if (position !== from + run.length || position % PAGE_BYTES === 0) {
+    if (position !== from + run.length) {
       finish();
       from = position;
     }
-    run.push(...bytes);
+    for (const byte of bytes) {
+      const at = from + run.length;
+      if (at % PAGE_BYTES === 0) {
+        finish();
+        from = at;
+      }
+      run.push(byte);
+    }
   }
   finish();
   return sources;
