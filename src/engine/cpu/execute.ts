@@ -221,18 +221,24 @@ export function execute(cpu: usize, first: usize, from: usize, budget: i32): u64
     const quiet = remaining > 0 && atomic.load<u32>(cpu, VCPU_REQUEST) == 0;
     if (status == STOP_BRANCH) {
       const link = <usize>load<u32>(op, OP_LINK);
-      if (link == 0 || !quiet) return stop(cpu, op, start, remaining, STOP_BRANCH);
-      op = link;
-    } else {
-      const host = <u32>cachedCode(cpu, target);
-      const jump = load<u64>(jumpEntry(cpu, host));
-      if (host == 0 || <u32>jump != host || !quiet || load<u32>(cpu, VCPU_STEPPING) != 0) {
-        store<u64>(cpu, target, VCPU_RIP);
-        return stop(cpu, op, start, remaining, STOP_JUMP);
+      if (link != 0 && quiet) {
+        op = link;
+        start = op;
+        continue;
       }
-      store<u64>(cpu, target & PAGE_MASK, VCPU_PAGE);
-      op = <usize>(jump >> 32);
+      const page = load<u64>(cpu, VCPU_PAGE);
+      target = page + load<u64>(op, OP_IMMEDIATE);
+      // One to another page is never linked, one within the page is not linked yet.
+      if ((target & PAGE_MASK) == page || !isCanonical(target)) return stop(cpu, op, start, remaining, STOP_BRANCH);
     }
+    const host = <u32>cachedCode(cpu, target);
+    const jump = load<u64>(jumpEntry(cpu, host));
+    if (host == 0 || <u32>jump != host || !quiet || load<u32>(cpu, VCPU_STEPPING) != 0) {
+      if (status == STOP_JUMP) store<u64>(cpu, target, VCPU_RIP);
+      return stop(cpu, op, start, remaining, status);
+    }
+    store<u64>(cpu, target & PAGE_MASK, VCPU_PAGE);
+    op = <usize>(jump >> 32);
     start = op;
   }
 }

@@ -75,6 +75,22 @@ describe('a region', () => {
   });
 });
 
+describe('a place that is not worth a region', () => {
+  const place = (...bytes: number[]): boolean => {
+    machine = new RegionMachine(undefined, { minimumInstructions: 4 });
+    machine.place(machine.first, ...bytes);
+    return machine.translator.translateAt(CODE);
+  };
+
+  it('has few instructions and no loop', () => {
+    // inc eax; inc eax; inc eax
+    expect(place(0xff, 0xc0, 0xff, 0xc0, 0xff, 0xc0)).toBe(false);
+    expect(place(0xff, 0xc0, 0xff, 0xc0, 0xff, 0xc0, 0xff, 0xc0)).toBe(true);
+    // dec ecx; jne to it
+    expect(place(0xff, 0xc9, 0x75, 0xfc)).toBe(true);
+  });
+});
+
 describe('a region with several targets', () => {
   /** sum(edi): if edi == 0 return 0; n = edi--; return sum(edi) + n. The program calls it with RDI and halts. */
   const RECURSION = [

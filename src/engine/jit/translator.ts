@@ -25,6 +25,11 @@ export interface TranslatorOptions {
   readonly threshold: number;
   /** Follow code that was never executed too. */
   readonly everything: boolean;
+  /**
+   * Instructions of a region without a loop at least: the way into it and out takes as long as interpreting a dozen. Kernels have
+   * all functions return through a thunk of one instruction.
+   */
+  readonly minimumInstructions: number;
   /** Regions at most; then all are forgotten. */
   readonly maximumRegions: number;
   /** Told of each region made, with the virtual address of its entry's page. */
@@ -40,6 +45,7 @@ export const DEFAULT_OPTIONS: TranslatorOptions = {
   sampleInstructions: 20_000,
   threshold: 24,
   everything: false,
+  minimumInstructions: 8,
   maximumRegions: 4000,
   growthThreshold: 500,
 };
@@ -49,6 +55,7 @@ export const EAGER_OPTIONS: TranslatorOptions = {
   sampleInstructions: 500,
   threshold: 1,
   everything: true,
+  minimumInstructions: 1,
   maximumRegions: 4000,
   growthThreshold: 500,
 };
@@ -56,6 +63,12 @@ export const EAGER_OPTIONS: TranslatorOptions = {
 const pageStart = (host: number): number => (host & ~PAGE_MASK) >>> 0;
 const pageOf = (rip: bigint): bigint => rip & ~BigInt(PAGE_MASK);
 const offsetOf = (rip: bigint): number => Number(rip & BigInt(PAGE_MASK));
+
+/** Whether control can come to an instruction of the region twice without leaving it. */
+const hasLoop = ({ blocks }: Region): boolean =>
+  blocks.some(({ start, next, taken }) =>
+    [next, taken].some((target) => target !== null && target.block !== null && target.block.start <= start),
+  );
 
 interface Installed {
   readonly tableIndex: number;
@@ -218,7 +231,7 @@ export class Translator {
     if (this.awaited.size >= AWAITED_MAXIMUM) return true;
     const region = new RegionBuilder(this.recorder, this.view, this.cpu, page, limits).build(entries);
     const trace = this.recorder.take();
-    if (region === null) return false;
+    if (region === null || (region.instructions < this.options.minimumInstructions && !hasLoop(region))) return false;
     this.options.onRegion?.(page, region);
     const number = this.jobs++;
     const pages = region.pages.map(({ host }) => host);

@@ -5,7 +5,7 @@ import { CoreFixture } from '../../cpu/testing/fixture.ts';
 import { newState } from '../../cpu/testing/machine-state.ts';
 import type { TranslatorCore } from '../core.ts';
 import type { RegionCompiler } from '../region-compiler.ts';
-import { EAGER_OPTIONS, Translator } from '../translator.ts';
+import { EAGER_OPTIONS, Translator, type TranslatorOptions } from '../translator.ts';
 
 export const CODE = 0x400000n;
 export const SECOND = CODE + 0x1000n;
@@ -21,7 +21,7 @@ export class RegionMachine {
   readonly first: number;
   readonly second: number;
 
-  constructor(compiler?: RegionCompiler) {
+  constructor(compiler?: RegionCompiler, changed: Partial<TranslatorOptions> = {}) {
     const { fixture } = this;
     const frame = fixture.takeFrame();
     this.first = fixture.map(CODE, { write: false, execute: true }, frame);
@@ -30,7 +30,7 @@ export class RegionMachine {
     fixture.map(DATA);
     fixture.bytes.fill(HLT, this.first, this.first + 4096);
     fixture.bytes.fill(HLT, this.second, this.second + 4096);
-    const options = { ...EAGER_OPTIONS, growthThreshold: 2 };
+    const options = { ...EAGER_OPTIONS, growthThreshold: 2, ...changed };
     this.translator = new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, options, compiler);
   }
 
