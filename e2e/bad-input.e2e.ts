@@ -200,7 +200,7 @@ test('a name that is in use is refused, and the domain that has it stays', async
   await machine.write('/root/spin.elf', tinyKernel(SPIN));
   await machine.configure('spin', { kernel: '/root/spin.elf', memory: 16, extra: '' });
   await machine.run('xm create spin');
-  const during = await machine.holdings();
+  const during = await machine.settledHoldings();
   expect(await machine.refused('xm create spin')).toMatch(/^Error: VM name 'spin' already exists as domain \d+$/);
   await machine.expectNothingLeft(during);
   await machine.run('xm destroy spin');

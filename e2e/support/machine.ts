@@ -119,6 +119,16 @@ export class Machine {
     return { domains, store, freeMemoryMiB, workers: this.page.workers().length };
   }
 
+  /** As `holdings`, when they have not changed for two seconds: threads kept ready for the next domain are made anew after each. */
+  async settledHoldings(): Promise<Holdings> {
+    for (let before = await this.holdings(); ;) {
+      await this.page.waitForTimeout(2000);
+      const after = await this.holdings();
+      if (JSON.stringify(after) === JSON.stringify(before)) return after;
+      before = after;
+    }
+  }
+
   /** Waits until all there is besides domain 0 is what there was: a busy worker may take a moment to die. */
   async expectNothingLeft(before: Holdings): Promise<void> {
     await expect.poll(() => this.holdings(), { message: 'left over' }).toEqual(before);
