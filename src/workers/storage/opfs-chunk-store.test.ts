@@ -63,21 +63,21 @@ async function history(
 describe('OpfsChunkStore', () => {
   it('is what its last commit made it, or the one under way, wherever the machine stops', async () => {
     const whole = new LossyDisk();
-    await history(new OpfsChunkStore(whole.files, 250), new SeededRandom(3), 12, { acknowledged: '', next: '' });
+    await history(new OpfsChunkStore(whole.files, 250, 1), new SeededRandom(3), 12, { acknowledged: '', next: '' });
     expect(whole.steps).toBeGreaterThan(30);
     for (let stop = 3; stop < whole.steps; stop += 1) {
       const disk = new LossyDisk();
       const seen = { acknowledged: '[[],[]]', next: '[[],[]]' };
-      const store = new OpfsChunkStore(disk.files, 250);
+      const store = new OpfsChunkStore(disk.files, 250, 1);
       disk.stepsLeft = stop - disk.steps < 0 ? 0 : stop - disk.steps;
       await expect(history(store, new SeededRandom(3), 12, seen)).rejects.toThrow('machine');
       disk.restart(new SeededRandom(stop + 1));
-      const again = new OpfsChunkStore(disk.files, 250);
+      const again = new OpfsChunkStore(disk.files, 250, 1);
       const found = await contents(again);
       expect([seen.acknowledged, seen.next], `stopped at step ${stop}`).toContain(found);
       await again.commit({ chunks: [[9999, chunk(9)]] });
       disk.restart(new SeededRandom(stop + 2));
-      expect(await contents(new OpfsChunkStore(disk.files, 250))).toContain('[9999,9]');
+      expect(await contents(new OpfsChunkStore(disk.files, 250, 1))).toContain('[9999,9]');
     }
   });
 
@@ -119,6 +119,28 @@ describe('OpfsChunkStore', () => {
     const store = new OpfsChunkStore(disk.files);
     for (let n = 1; n < 20; n += 1) await store.commit({ chunks: [[n, chunk(n)]], removedChunks: [n - 1] });
     expect(disk.files.chunks.getSize()).toBeLessThanOrEqual(2 * CHUNK_BYTES);
+  });
+
+  it('gives the room of removed chunks at its end back, and takes the lowest first', async () => {
+    const disk = new LossyDisk();
+    const store = new OpfsChunkStore(disk.files, undefined, 4);
+    const numbers = Array.from({ length: 20 }, (_, n) => n);
+    await store.commit({ chunks: numbers.map((n) => [n, chunk(n)]) });
+    const size = (): number => disk.files.chunks.getSize() / CHUNK_BYTES;
+    await store.commit({ removedChunks: [0, 1, 2, 17, 18, 19] });
+    expect(size()).toBe(20);
+    await store.commit({ removedChunks: [3, 4, 5, 16] });
+    expect(size()).toBe(16);
+    await store.commit({ chunks: [[50, chunk(50)]], removedChunks: numbers.slice(8, 16) });
+    expect(size()).toBe(8);
+    const left = [6, 7, 50];
+    const read = await store.readChunks(left);
+    expect(read.map((bytes) => bytes?.[0])).toEqual(left);
+    disk.failures = 2;
+    await store.commit({ removedChunks: [6, 7] }).catch(() => undefined);
+    disk.failures = 0;
+    disk.restart(new SeededRandom(5));
+    expect((await new OpfsChunkStore(disk.files, undefined, 4).readChunks([50]))[0]).toEqual(chunk(50));
   });
 
   it('carries volumes', async () => {

@@ -13,12 +13,17 @@ import type { StoreFile, StoreFiles } from './opfs-files.ts';
 /** A journal is written anew when it has more bytes than this and than so many times its contents. */
 const REWRITE_BYTES = 1024 * 1024;
 const REWRITE_FACTOR = 4;
+/** The file of chunks is cut when so many slots at its end are free, 16 MiB: fewer are soon taken again. */
+const TRIM_SLOTS = 64;
 
 export class OpfsChunkStore implements ChunkStore {
   private readonly slots = new Map<number, number>();
   private readonly named = new Map<string, Uint8Array>();
+  /** Taken from its end. */
   private free: number[] = [];
   private slotCount = 0;
+  /** With so many free slots it is worth a look whether some of them are the file's end. */
+  private trimFrom: number;
   private current = 0;
   private generation = 0;
   private journalBytes = 0;
@@ -29,7 +34,9 @@ export class OpfsChunkStore implements ChunkStore {
   constructor(
     private readonly files: StoreFiles,
     private readonly rewriteBytes = REWRITE_BYTES,
+    private readonly trimSlots = TRIM_SLOTS,
   ) {
+    this.trimFrom = trimSlots;
     this.recover();
   }
 
@@ -63,6 +70,7 @@ export class OpfsChunkStore implements ChunkStore {
       taken.push(slot);
       return [number, slot] as const;
     });
+    this.trimFrom = Math.min(this.trimFrom, this.free.length + this.trimSlots);
     const entry: JournalEntry = {
       placed,
       removedChunks: removedChunks.filter((number) => this.slots.has(number)),
@@ -82,6 +90,7 @@ export class OpfsChunkStore implements ChunkStore {
     this.free.push(...this.quarantined.splice(0));
     this.apply(entry);
     this.rewriteIfLong();
+    if (this.free.length >= this.trimFrom) this.trim();
   }
 
   close(): Promise<void> {
@@ -113,8 +122,8 @@ export class OpfsChunkStore implements ChunkStore {
     this.journalBytes = endBytes;
     this.free = [];
     const used = new Set(this.slots.values());
-    this.slotCount = 1 + Math.max(-1, ...used);
-    for (let slot = 0; slot < this.slotCount; slot += 1) if (!used.has(slot)) this.free.push(slot);
+    this.slotCount = this.endOfUse();
+    for (let slot = this.slotCount - 1; slot >= 0; slot -= 1) if (!used.has(slot)) this.free.push(slot);
     this.guarded(() => {
       // Behind the last whole entry: what a crash left of the next one.
       this.journal.truncate(endBytes);
@@ -155,6 +164,28 @@ export class OpfsChunkStore implements ChunkStore {
       // The journal in use holds as before, as long as the other does not look newer.
       this.emptyFrom(this.files.journals[this.current === 0 ? 1 : 0], 0);
     }
+  }
+
+  private endOfUse(): number {
+    let end = 0;
+    for (const slot of this.slots.values()) end = Math.max(end, slot + 1);
+    return end;
+  }
+
+  /** Gives free slots at the file's end back to the browser, and has the lowest of the others taken first. */
+  private trim(): void {
+    const end = this.endOfUse();
+    if (this.slotCount - end >= this.trimSlots) {
+      this.slotCount = end;
+      this.free = this.free.filter((slot) => slot < end);
+      try {
+        this.files.chunks.truncate(end * CHUNK_BYTES);
+      } catch {
+        // Then the file stays as long as it is: what stands behind the end is nobody's.
+      }
+    }
+    this.free.sort((a, b) => b - a);
+    this.trimFrom = this.free.length + this.trimSlots;
   }
 
   /** Cuts off what may not count. A file that cannot even be cut ends the store: what it says later would be in doubt. */
