@@ -154,8 +154,8 @@ export function blockAt(cpu: usize, host: u32): usize {
   return block;
 }
 
-/** Whether there is any block that starts at `host`. */
-export function isDecoded(cpu: usize, host: u32): bool {
+/** Whether a block has been decoded at `host`, of one page or two: control has come there. */
+export function hasBlock(cpu: usize, host: u32): bool {
   let block = <usize>load<u32>(hashBucket(cpu, host));
   while (block && load<u32>(block, BLOCK_KEY) != host) block = load<u32>(block, BLOCK_NEXT);
   return block != 0;

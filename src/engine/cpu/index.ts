@@ -12,6 +12,7 @@ export { run } from './interpreter';
 export { getRflags, setRflags } from './flags';
 export { flushTlb, flushPage, setMode } from './banks';
 export { readableSlow, storeMarked } from './memory';
+export { hasBlock } from './blocks';
 export { condition, getCarry } from './flags';
 export { signedHigh } from './product';
 export {
@@ -23,7 +24,6 @@ export {
   codePointer,
   decodeForRegion,
   dropAllRegions,
-  hasBlock,
   markRegionCode,
   replaceCarryOverflow,
   readableForRegion,

@@ -56,7 +56,7 @@ import { decodeInstruction, decodedCount, decodedEnds, decodedLength } from './d
 import { HOT_HANDLERS, HOT_REGION } from './generated/hot';
 import { settleFault } from './fault';
 import { getFlags, setFlags } from './flags';
-import { blockAt, isDecoded, dropAllBlocks, dropBlocksAt, firstOperationOf } from './blocks';
+import { blockAt, dropAllBlocks, dropBlocksAt, firstOperationOf } from './blocks';
 
 const PAGE_MASK: u64 = ~(<u64>(PAGE_BYTES - 1));
 
@@ -216,11 +216,6 @@ export function codePointer(cpu: usize, va: u64): usize {
 /** Marks bytes of one page as code, before they are compared with those that a region was made from. */
 export function markRegionCode(cpu: usize, host: usize, bytes: u32): void {
   markCode(cpu, host, bytes);
-}
-
-/** Whether a block has been decoded at `host`, that is, whether control has come there. */
-export function hasBlock(cpu: usize, host: u32): bool {
-  return isDecoded(cpu, host);
 }
 
 // ---- what regions call ----------------------------------------------------------------------------------------------

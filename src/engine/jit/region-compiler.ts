@@ -1,5 +1,5 @@
 /** Makes modules of regions: on the vCPU's own thread, or for vCPUs of other threads, from what they saw of their code. */
-import { type CodeReader, CodeReplay } from './code-trace.ts';
+import { CodeReplay } from './code-trace.ts';
 import { type Region, RegionBuilder, type RegionLimits } from './region.ts';
 import { RegionTranslator } from './translate.ts';
 import { regionModule } from './wasm-module.ts';
@@ -60,7 +60,7 @@ export class JobCompiler {
 
   /** @throws RangeError when the job's parts do not belong together */
   compile(job: RegionJob): CompiledRegion {
-    const replay: CodeReader & { readonly view: DataView } = new CodeReplay(job.trace);
+    const replay = new CodeReplay(job.trace);
     // The address of the page only matters to who asks a real core for pages.
     const region = new RegionBuilder(replay, replay.view, 0, 0n, job.limits).build(job.entries);
     if (region === null) throw new RangeError('the trace is of code that makes no region');

@@ -4,6 +4,7 @@
  * checked. WEBXEN_FUZZ_REQUESTS says how many requests, for the soak.
  */
 import { expect, it } from 'vitest';
+import { BLKIF_OP_DISCARD as DISCARD, BLKIF_OP_INDIRECT as INDIRECT } from '../../abi/blkif.ts';
 import { RING_REQ_EVENT, RING_REQ_PROD, RING_RSP_EVENT } from '../../abi/io-ring.ts';
 import { MemoryChunkStore } from '../../storage/memory-chunk-store.ts';
 import type { Volume } from '../../storage/volume.ts';
@@ -12,18 +13,14 @@ import { XenstoreServer } from '../../xenstore/server.ts';
 import { SeededRandom } from '../../xenstore/testing/random.ts';
 import { BlockBackend } from './block-backend.ts';
 import { DEFAULT_OFFER } from './block-device.ts';
+import { FLUSH, READ, WRITE, settle } from './testing/block-bench.ts';
 import { BlockFront, FakeGuest, putSegment, turn } from './testing/block-guest.ts';
 
 const REQUESTS = Number(process.env['WEBXEN_FUZZ_REQUESTS'] ?? 4000);
 const SECTORS = 8192;
-const [READ, WRITE, FLUSH, DISCARD, INDIRECT] = [0, 1, 3, 5, 6];
 const HOSTILE = 7;
 const HONEST = 8;
 const BOUNDARY = 0x5a;
-
-const settle = async (): Promise<void> => {
-  for (let n = 0; n < 4; n += 1) await turn();
-};
 
 /** A front end that reconnects when it is cut off. */
 async function connect(front: BlockFront, log: readonly string[]): Promise<void> {

@@ -10,10 +10,12 @@ import { BlockBackend } from '../block-backend.ts';
 import { DEFAULT_OFFER, type BlockOffer } from '../block-device.ts';
 import { BlockFront, DOMID, FakeGuest, turn, type FrontOptions } from './block-guest.ts';
 
-export const READ = 0;
-export const WRITE = 1;
-export const BARRIER = 2;
-export const FLUSH = 3;
+export {
+  BLKIF_OP_FLUSH_DISKCACHE as FLUSH,
+  BLKIF_OP_READ as READ,
+  BLKIF_OP_WRITE as WRITE,
+  BLKIF_OP_WRITE_BARRIER as BARRIER,
+} from '../../../abi/blkif.ts';
 /** Of the device. */
 export const SECTORS = 4096;
 
