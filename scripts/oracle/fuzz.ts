@@ -1,5 +1,5 @@
 /**
- * Looks for differences beyond the committed vectors: `npm run oracle:fuzz [rounds] [first round] [pattern of form keys]` makes tests
+ * Looks for differences beyond the committed vectors: `npm run oracle:fuzz [rounds] [first round] [pattern of form keys, or "programs"]` makes tests
  * with other operands, runs them on this host's CPU and in the core at once, and prints what differs. Nothing is written.
  */
 import { rows } from '../../src/engine/cpu/table/index.ts';
@@ -14,19 +14,22 @@ import { draftPrograms } from './programs.ts';
 
 const rounds = Number(process.argv[2] ?? 1);
 const firstRound = Number(process.argv[3] ?? 1);
-const pattern = new RegExp(process.argv[4] ?? '');
+const chosen = process.argv[4];
+const pattern = new RegExp(chosen ?? '');
+/** The group of whole programs. */
+const PROGRAM_GROUP = 'programs';
 const PROGRAMS = 500;
 const SHOWN = 10;
 
 function draftsOfRound(group: (typeof GROUPS)[number], round: number): KeyedDrafts[] {
   if (group === 'specials') return [];
-  if (group === 'programs') {
-    if (process.argv[4] !== undefined) return [];
+  if (group === PROGRAM_GROUP) {
+    if (chosen !== undefined && chosen !== PROGRAM_GROUP) return [];
     const drafts = draftPrograms(rows, new Random(0x66757a7a + round), PROGRAMS, new SlotAllocator());
     return drafts.map((encoding, number) => ({ key: `program ${number}`, encodings: [encoding] }));
   }
-  const chosen = rows.filter((row) => groupOf(row) === group && formsOf(row).some((form) => pattern.test(form.key)));
-  return draftRows(chosen, Math.imul(round, 0x9e3779b1) >>> 0);
+  const wanted = rows.filter((row) => groupOf(row) === group && formsOf(row).some((form) => pattern.test(form.key)));
+  return draftRows(wanted, Math.imul(round, 0x9e3779b1) >>> 0);
 }
 
 const machine = new NativeMachine();

@@ -7,12 +7,14 @@
  * budget are looked at on every branch taken, nowhere else.
  */
 import {
+  CC_ADC,
   CC_ADD,
   CC_DEC,
   CC_EXPLICIT,
   CC_IMUL,
   CC_INC,
   CC_LOGIC,
+  CC_SBB,
   CC_SHL,
   CC_SUB,
   CODE_TLB_ADDEND,
@@ -37,6 +39,7 @@ import {
   VCPU_PAGE,
   VCPU_RAX,
   VCPU_RBP,
+  VCPU_RCX,
   VCPU_RDX,
   VCPU_REQUEST,
   VCPU_RIP,
@@ -50,6 +53,7 @@ import { jumpEntry } from './blocks';
 import { CF, setCc, setLogic } from './flags';
 import { cachedCode, tlbEntry } from './banks';
 import { isCanonical } from './tlb';
+import { bswap32, bswap64 } from './handlers/integer';
 import * as hot from './generated/hot';
 
 /** Why `execute` stopped at an operation: it is for its handler; for its row's handler; a branch on flags of unknown kind. */

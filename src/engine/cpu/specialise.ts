@@ -22,7 +22,9 @@ import {
   aluEG,
   aluEI,
   aluGE,
+  bswap,
   cmovcc,
+  cmpxchg,
   convertAccumulator,
   extendAccumulator,
   lea,
@@ -50,21 +52,35 @@ import {
   pushRm,
   ret,
 } from './handlers/control';
-import { shiftImmediate } from './handlers/shift';
+import { shiftByCl, shiftImmediate } from './handlers/shift';
+import { prefetch } from './handlers/sse-control';
+import { branchForm, moveForm, setForm } from './specialise-conditions';
+import {
+  ALU_ADC,
+  ALU_ADD,
+  ALU_AND,
+  ALU_CMP,
+  ALU_OR,
+  ALU_SBB,
+  ALU_SUB,
+  ALU_XOR,
+  FLAGS_OTHER,
+  FLAGS_UNKNOWN,
+} from './specialise-kinds';
+import { settleRotation, startRotations } from './specialise-rotations';
 import * as hot from './generated/hot';
 
-/** Kind of the flags at this point of the block: CC_*, or UNKNOWN, or OTHER (lazy, ZF and SF readable off the result). */
-const UNKNOWN: u32 = 100;
-const OTHER: u32 = 101;
-let flagsKind: u32 = UNKNOWN;
+/** Kind of the flags at this point of the block: CC_*, FLAGS_UNKNOWN or FLAGS_OTHER. */
+let flagsKind: u32 = FLAGS_UNKNOWN;
 
 /** The operation before, if it is one that may do the next one too; 0 = none. */
 let previous: usize = 0;
 
 /** To be called at the start of each block. */
 export function startSpecialising(): void {
-  flagsKind = UNKNOWN;
+  flagsKind = FLAGS_UNKNOWN;
   previous = 0;
+  startRotations();
 }
 
 /**
@@ -84,18 +100,11 @@ function fuseWithPrevious(op: usize): void {
   previous = second < hot.HOT_HANDLERS ? op : 0;
 }
 
-const ALU_ADD = 0;
-const ALU_OR = 1;
-const ALU_AND = 4;
-const ALU_SUB = 5;
-const ALU_XOR = 6;
-const ALU_CMP = 7;
-
 /** Kind of flags that ALU operation `kind` leaves. */
 function aluFlags(kind: u32): u32 {
   if (kind == ALU_SUB || kind == ALU_CMP) return CC_SUB;
   if (kind == ALU_OR || kind == ALU_AND || kind == ALU_XOR) return CC_LOGIC;
-  return OTHER;
+  return FLAGS_OTHER;
 }
 
 export function specialise(op: usize): void {
@@ -125,17 +134,25 @@ export function specialise(op: usize): void {
     if (!memory) to = size == 8 ? hot.HOT_TEST64_RR : size == 4 ? hot.HOT_TEST32_RR : size == 1 ? hot.HOT_TEST8_RR : -1;
   } else if (handler == testEI.index) {
     flagsKind = CC_LOGIC;
-    if (memory) to = size == 4 ? hot.HOT_TEST32_MI : size == 1 ? hot.HOT_TEST8_MI : -1;
+    if (memory) to = size == 8 ? hot.HOT_TEST64_MI : size == 4 ? hot.HOT_TEST32_MI : size == 1 ? hot.HOT_TEST8_MI : -1;
     else to = size == 8 ? hot.HOT_TEST64_RI : size == 4 ? hot.HOT_TEST32_RI : size == 1 ? hot.HOT_TEST8_RI : -1;
   } else if (handler == unaryE.index) {
     to = unaryForm(size, aux, memory, flags);
     if (aux == 11) flagsKind = CC_SUB;
-    else if (aux != 10) flagsKind = OTHER;
+    else if (aux != 10) flagsKind = FLAGS_OTHER;
   } else if (handler == shiftImmediate.index) {
     to = shiftForm(op, size, aux, memory);
-    flagsKind = to >= 0 && aux >= 4 ? OTHER : UNKNOWN;
+    flagsKind = to >= 0 && aux >= 4 ? FLAGS_OTHER : FLAGS_UNKNOWN;
+  } else if (handler == shiftByCl.index) {
+    if (!memory && size == 8) to = aux == 5 ? hot.HOT_SHR64_CL : aux == 4 || aux == 6 ? hot.HOT_SHL64_CL : -1;
+    else if (!memory && size == 4) to = aux == 5 ? hot.HOT_SHR32_CL : aux == 4 || aux == 6 ? hot.HOT_SHL32_CL : -1;
+    // None of them when CL is zero.
+    flagsKind = FLAGS_UNKNOWN;
+  } else if (handler == cmpxchg.index) {
+    if (memory) to = size == 8 ? hot.HOT_CMPXCHG64_M : size == 4 ? hot.HOT_CMPXCHG32_M : -1;
+    flagsKind = CC_SUB;
   } else if (handler == multiplyRegister.index) {
-    flagsKind = UNKNOWN;
+    flagsKind = FLAGS_UNKNOWN;
     if (!memory && size == 8) to = aux ? hot.HOT_IMUL64_RRI : hot.HOT_IMUL64_RR;
     else if (!memory && size == 4) to = aux ? hot.HOT_IMUL32_RRI : hot.HOT_IMUL32_RR;
   } else if (handler == pushRm.index) {
@@ -146,18 +163,22 @@ export function specialise(op: usize): void {
     if (!memory && size == 8) to = hot.HOT_POP64;
   } else if (handler == leave.index) {
     if (size == 8) to = hot.HOT_LEAVE;
-  } else if (handler == jcc.index) to = jccForm(aux);
+  } else if (handler == jcc.index) to = branchForm(aux, flagsKind);
   else if (handler == jmpRelative.index) to = hot.HOT_JMP;
   else if (handler == callRelative.index) to = hot.HOT_CALL;
   else if (handler == ret.index) to = hot.HOT_RET;
   else if (handler == jmpIndirect.index) to = memory ? hot.HOT_JMP_M : hot.HOT_JMP_R;
   else if (handler == callIndirect.index) to = memory ? hot.HOT_CALL_M : hot.HOT_CALL_R;
-  else if (handler == setcc.index || handler == cmovcc.index) to = -1;
+  else if (handler == setcc.index) to = memory ? -1 : setForm(aux, flagsKind);
+  else if (handler == cmovcc.index) to = memory ? -1 : moveForm(op, size, aux, flagsKind);
+  else if (handler == bswap.index) to = size == 8 ? hot.HOT_BSWAP64 : size == 4 ? hot.HOT_BSWAP32 : -1;
+  else if (handler == prefetch.index) to = hot.HOT_NOP;
   else if (handler == convertAccumulator.index) to = size == 8 ? hot.HOT_CDQE : -1;
   else if (handler == extendAccumulator.index) to = size == 8 ? hot.HOT_CQO : size == 4 ? hot.HOT_CDQ : -1;
   else if (handler == nop.index) to = hot.HOT_NOP;
-  else flagsKind = UNKNOWN;
+  else flagsKind = FLAGS_UNKNOWN;
   if (to >= 0) store<u16>(op, <u16>to, OP_HANDLER);
+  settleRotation(op, handler, aux, size, to >= 0 && !memory);
   fuseWithPrevious(op);
 }
 
@@ -213,7 +234,8 @@ function aluFormEG(op: usize, size: u32, kind: u32, memory: bool, flags: u32): i
     if (kind == ALU_AND) return size == 8 ? hot.HOT_AND64_MR : -1;
     return -1;
   }
-  if (size == 1) return kind == ALU_CMP ? hot.HOT_CMP8_RR : kind == ALU_OR ? hot.HOT_OR8_RR : -1;
+  if (size == 1)
+    return kind == ALU_CMP ? hot.HOT_CMP8_RR : kind == ALU_OR ? hot.HOT_OR8_RR : kind == ALU_ADD ? hot.HOT_ADD8_RR : -1;
   if (size == 2) return kind == ALU_CMP ? hot.HOT_CMP16_RR : -1;
   const wide = size == 8;
   switch (kind) {
@@ -225,6 +247,10 @@ function aluFormEG(op: usize, size: u32, kind: u32, memory: bool, flags: u32): i
       return wide ? hot.HOT_AND64_RR : hot.HOT_AND32_RR;
     case ALU_SUB:
       return wide ? hot.HOT_SUB64_RR : hot.HOT_SUB32_RR;
+    case ALU_ADC:
+      return wide ? hot.HOT_ADC64_RR : -1;
+    case ALU_SBB:
+      return wide ? hot.HOT_SBB64_RR : hot.HOT_SBB32_RR;
     case ALU_XOR:
       if (load<u8>(op, OP_REG) == load<u8>(op, OP_RM)) return hot.HOT_ZERO;
       return wide ? hot.HOT_XOR64_RR : hot.HOT_XOR32_RR;
@@ -237,6 +263,8 @@ function aluFormEG(op: usize, size: u32, kind: u32, memory: bool, flags: u32): i
 
 function aluFormGE(op: usize, size: u32, kind: u32, memory: bool): i32 {
   if (!memory) {
+    // These may be left to the row's handler, which wants its operands as they are.
+    if (kind == ALU_ADC || kind == ALU_SBB) return -1;
     // reg is the destination here: the same as the other direction with the operands exchanged.
     exchangeOperands(op);
     const to = aluFormEG(op, size, kind, false, 0);
@@ -271,7 +299,7 @@ function aluFormEI(size: u32, kind: u32, memory: bool, flags: u32): i32 {
       return size == 8 ? hot.HOT_CMP64_MI : size == 4 ? hot.HOT_CMP32_MI : size == 2 ? hot.HOT_CMP16_MI : hot.HOT_CMP8_MI;
     }
     if (kind == ALU_ADD) return size == 8 ? hot.HOT_ADD64_MI : size == 4 ? hot.HOT_ADD32_MI : -1;
-    if (kind == ALU_SUB) return size == 8 ? hot.HOT_SUB64_MI : -1;
+    if (kind == ALU_SUB) return size == 8 ? hot.HOT_SUB64_MI : size == 4 ? hot.HOT_SUB32_MI : -1;
     if (kind == ALU_AND) return size == 4 ? hot.HOT_AND32_MI : -1;
     return -1;
   }
@@ -285,6 +313,8 @@ function aluFormEI(size: u32, kind: u32, memory: bool, flags: u32): i32 {
       return wide ? hot.HOT_OR64_RI : hot.HOT_OR32_RI;
     case ALU_AND:
       return wide ? hot.HOT_AND64_RI : hot.HOT_AND32_RI;
+    case ALU_ADC:
+      return wide ? hot.HOT_ADC64_RI : hot.HOT_ADC32_RI;
     case ALU_SUB:
       return wide ? hot.HOT_SUB64_RI : hot.HOT_SUB32_RI;
     case ALU_XOR:
@@ -328,54 +358,4 @@ function shiftForm(op: usize, size: u32, kind: u32, memory: bool): i32 {
     default:
       return -1;
   }
-}
-
-function jccForm(code: u32): i32 {
-  if (flagsKind == UNKNOWN) return hot.HOT_JCC;
-  switch (code) {
-    case 4:
-      return hot.HOT_JZ;
-    case 5:
-      return hot.HOT_JNZ;
-    case 8:
-      return hot.HOT_JS;
-    case 9:
-      return hot.HOT_JNS;
-  }
-  if (flagsKind == CC_SUB) {
-    switch (code) {
-      case 2:
-        return hot.HOT_JB_SUB;
-      case 3:
-        return hot.HOT_JAE_SUB;
-      case 6:
-        return hot.HOT_JBE_SUB;
-      case 7:
-        return hot.HOT_JA_SUB;
-      case 12:
-        return hot.HOT_JL_SUB;
-      case 13:
-        return hot.HOT_JGE_SUB;
-      case 14:
-        return hot.HOT_JLE_SUB;
-      case 15:
-        return hot.HOT_JG_SUB;
-    }
-  } else if (flagsKind == CC_LOGIC) {
-    switch (code) {
-      case 6:
-        return hot.HOT_JZ;
-      case 7:
-        return hot.HOT_JNZ;
-      case 12:
-        return hot.HOT_JS;
-      case 13:
-        return hot.HOT_JNS;
-      case 14:
-        return hot.HOT_JLE0;
-      case 15:
-        return hot.HOT_JG0;
-    }
-  }
-  return hot.HOT_JCC;
 }

@@ -313,13 +313,13 @@ export function bswap(cpu: usize, op: usize): i32 {
 
 // @ts-ignore: decorator
 @inline
-function bswap32(x: u32): u32 {
+export function bswap32(x: u32): u32 {
   return (rotl<u32>(x, 8) & 0x00ff00ff) | (rotl<u32>(x, 24) & 0xff00ff00);
 }
 
 // @ts-ignore: decorator
 @inline
-function bswap64(x: u64): u64 {
+export function bswap64(x: u64): u64 {
   return ((<u64>bswap32(<u32>x)) << 32) | (<u64>bswap32(<u32>(x >> 32)));
 }
 

@@ -46,10 +46,10 @@ function setShiftFlags(cpu: usize): void {
 function shiftValue(cpu: usize, kind: u32, size: u32, value: i64, count: u32): i64 {
   const bits = size << 3;
   const unsignedValue = zeroExtend(value, size);
-  const flags = getFlags(cpu);
   let r: u64;
   let carry: u32;
   if (kind < 4) {
+    const flags = getFlags(cpu);
     let n = kind < 2 ? count % bits : count % (bits + 1);
     if (kind == 0) {
       r = n ? (unsignedValue << n) | (unsignedValue >> (bits - n)) : unsignedValue;

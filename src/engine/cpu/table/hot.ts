@@ -134,6 +134,7 @@ const updates: HotCase[] = [
   updateMemory('ADD64_MI', 64, RESULTS.ADD(64, 'load<u64>(p)', I64)),
   updateMemory('ADD32_MI', 32, RESULTS.ADD(32, 'load<u32>(p)', I32)),
   updateMemory('SUB64_MI', 64, RESULTS.SUB(64, 'load<u64>(p)', I64)),
+  updateMemory('SUB32_MI', 32, RESULTS.SUB(32, 'load<u32>(p)', I32)),
   updateMemory('OR64_MR', 64, RESULTS.OR(64, 'load<u64>(p)', 'reg64(cpu, op)')),
   updateMemory('OR32_MR', 32, RESULTS.OR(32, 'load<u32>(p)', 'reg32(cpu, op)')),
   updateMemory('AND64_MR', 64, RESULTS.AND(64, 'load<u64>(p)', 'reg64(cpu, op)')),
@@ -142,6 +143,34 @@ const updates: HotCase[] = [
   increaseMemory('INC32_M', 'CC_INC', '+', 32),
   increaseMemory('DEC32_M', 'CC_DEC', '-', 32),
 ];
+
+/** ADC or SBB of `a` and `b`: the result in `r`, with the flags set. */
+const withCarry = (kind: 'CC_ADC' | 'CC_SBB', sign: '+' | '-', width: Width, b: string): string =>
+  width === 64
+    ? `${CARRY}const a = rm64(cpu, op); const b = ${b}; const r = a ${sign} b ${sign} <u64>carry;
+      setCc(cpu, ${kind}, a, b, r); setRm(cpu, op, r);`
+    : `${CARRY}const a = rm32(cpu, op); const b = ${b}; const r = a ${sign} b ${sign} <u32>carry;
+      setCc(cpu, ${kind}, <i64>(<i32>a), <i64>(<i32>b), <i64>(<i32>r)); setRm(cpu, op, <u64>r);`;
+
+const carrying: HotCase[] = [
+  straight('ADC64_RR', withCarry('CC_ADC', '+', 64, 'reg64(cpu, op)')),
+  straight('ADC64_RI', withCarry('CC_ADC', '+', 64, I64)),
+  straight('ADC32_RI', withCarry('CC_ADC', '+', 32, I32)),
+  straight('SBB64_RR', withCarry('CC_SBB', '-', 64, 'reg64(cpu, op)')),
+  straight('SBB32_RR', withCarry('CC_SBB', '-', 32, 'reg32(cpu, op)')),
+];
+
+/** Of an aligned operand; locked also where no prefix asks for it, as in kernels that patched theirs away on one processor. */
+const exchanges: HotCase[] = ([64, 32] as const).map((width) => {
+  const accumulator = width === 64 ? '<u64>seen' : '<u64>(<u32>seen)';
+  const difference = width === 64 ? 'a - seen' : '<i64>(a - seen)';
+  return straight(
+    `CMPXCHG${width}_M`,
+    `${writeMemory(width)}if (p & ${width / 8 - 1}) ${BY_ROW}
+    const a = load<i${width}>(cpu, VCPU_RAX); const seen = <i${width}>atomic.cmpxchg<u${width}>(p, <u${width}>a, reg${width}(cpu, op));
+    if (seen != a) store<u64>(cpu, ${accumulator}, VCPU_RAX); setCc(cpu, CC_SUB, <i64>a, <i64>seen, ${difference});`,
+  );
+});
 
 /** CMP: only the flags. */
 const compare = (name: string, before: string, a: string, b: string, width: Width): HotCase => {
@@ -173,28 +202,30 @@ const increment = (name: string, kind: string, sign: '+' | '-'): HotCase[] => [
 ];
 
 /**
- * Shifts by a constant, already masked and not zero. CC_INC with A = R has OF clear, CC_DEC with A = operand has OF = its sign
- * when the result is positive: just what SAR and SHR define.
+ * Shifts by a constant, already masked and not zero, or by CL, which leaves the flags as they are when it is zero. CC_INC with A = R
+ * has OF clear, CC_DEC with A = operand has OF = its sign when the result is positive: just what SAR and SHR define.
  */
 const shifts: HotCase[] = ([64, 32] as const).flatMap((width) => {
   const bits = width;
   const wide = (signed: string): string => (width === 64 ? signed : `<i64>(<i32>${signed})`);
-  const value = `const a = rm${width}(cpu, op); const n = <u${width}>load<u8>(op, OP_IMMEDIATE); `;
   const set = width === 64 ? 'setRm(cpu, op, r);' : 'setRm(cpu, op, <u64>r);';
+  const byConstant = `const n = <u${width}>load<u8>(op, OP_IMMEDIATE); `;
+  const byCl = `const n = <u${width}>load<u8>(cpu, VCPU_RCX) & ${bits - 1}; if (n == 0) ${BY_ROW} `;
+  const value = `const a = rm${width}(cpu, op); `;
+  const left = `const r = a << n; setCc(cpu, CC_SHL, ${wide('a')}, <i64>((a >> (${bits} - n)) & 1), ${wide('r')}); ${set}`;
+  const right = `const r = a >> n; setCc(cpu, CC_DEC, ${wide('a')}, <i64>((a >> (n - 1)) & 1), ${wide('r')}); ${set}`;
   return [
-    straight(
-      `SHL${width}_I`,
-      `${value}const r = a << n; setCc(cpu, CC_SHL, ${wide('a')}, <i64>((a >> (${bits} - n)) & 1), ${wide('r')}); ${set}`,
-    ),
-    straight(
-      `SHR${width}_I`,
-      `${value}const r = a >> n; setCc(cpu, CC_DEC, ${wide('a')}, <i64>((a >> (n - 1)) & 1), ${wide('r')}); ${set}`,
-    ),
+    straight(`SHL${width}_I`, value + byConstant + left),
+    straight(`SHR${width}_I`, value + byConstant + right),
+    straight(`SHL${width}_CL`, byCl + value + left),
+    straight(`SHR${width}_CL`, byCl + value + right),
     straight(
       `SAR${width}_I`,
       `const a = <i${width}>rm${width}(cpu, op); const n = <i${width}>load<u8>(op, OP_IMMEDIATE); const r = a >> n;
       setCc(cpu, CC_INC, <i64>r, <i64>((a >> (n - 1)) & 1), <i64>r); setRm(cpu, op, <u64>(<u${width}>r));`,
     ),
+    // Its flags are not set: only where the next operation sets them all (specialise.ts).
+    straight(`ROL${width}_I`, `setRm(cpu, op, <u64>rotl<u${width}>(rm${width}(cpu, op), load<u${width}>(op, OP_IMMEDIATE)));`),
   ];
 });
 
@@ -205,12 +236,19 @@ const others: HotCase[] = [
     `const r = <i32>load<i8>(${RM}) & load<i32>(op, OP_IMMEDIATE); setLogic(cpu, <i64>(<i8>r)); store<u8>(${RM}, <u8>r);`,
   ),
   straight('OR8_RR', `const r = load<u8>(${RM}) | load<u8>(${REG}); setLogic(cpu, <i64>(<i8>r)); store<u8>(${RM}, r);`),
+  straight(
+    'ADD8_RR',
+    `const a = <i32>load<i8>(${RM}); const b = <i32>load<i8>(${REG}); const r = a + b;
+    setCc(cpu, CC_ADD, <i64>a, <i64>b, <i64>(<i8>r)); store<u8>(${RM}, <u8>r);`,
+  ),
   ...increment('INC', 'CC_INC', '+'),
   ...increment('DEC', 'CC_DEC', '-'),
   straight('NEG64', 'setRm(cpu, op, sub64(cpu, 0, rm64(cpu, op)));'),
   straight('NEG32', 'setRm(cpu, op, sub32(cpu, 0, rm32(cpu, op)));'),
   straight('NOT64', 'setRm(cpu, op, ~rm64(cpu, op));'),
   straight('NOT32', 'setRm(cpu, op, <u64>~rm32(cpu, op));'),
+  straight('BSWAP64', 'setRm(cpu, op, bswap64(rm64(cpu, op)));'),
+  straight('BSWAP32', 'setRm(cpu, op, <u64>bswap32(rm32(cpu, op)));'),
   straight('IMUL64_RR', 'setReg(cpu, op, multiply64(cpu, <i64>reg64(cpu, op), <i64>rm64(cpu, op)));'),
   straight('IMUL64_RRI', 'setReg(cpu, op, multiply64(cpu, <i64>rm64(cpu, op), load<i64>(op, OP_IMMEDIATE)));'),
   straight('IMUL32_RR', `setReg(cpu, op, multiply32(cpu, load<i32>(${REG}), load<i32>(${RM})));`),
@@ -282,24 +320,46 @@ const conditions: Record<string, string> = {
   JG_SUB: between('i64', '>'),
 };
 
-const branches = Object.entries(conditions).map(([name, holds]) =>
-  leaving(name, `if (!(${holds})) { op += OP_BYTES; continue; } status = STOP_BRANCH; break;`),
-);
+const branch = (name: string, holds: string): HotCase =>
+  leaving(name, `if (!(${holds})) { op += OP_BYTES; continue; } status = STOP_BRANCH; break;`);
+const branches = Object.entries(conditions).map(([name, holds]) => branch(name, holds));
 
 /** Behind flags of which nothing is known. */
-const unknownBranch = leaving('JCC', 'return stop(cpu, op, start, remaining, STOP_CONDITION);');
+const unknownBranches: HotCase[] = [
+  leaving('JCC', 'return stop(cpu, op, start, remaining, STOP_CONDITION);'),
+  ...(['JC', 'JNC'] as const).map((name) => {
+    const { body } = branch(name, name === 'JC' ? 'carry != 0' : 'carry == 0');
+    return leaving(
+      name,
+      `const carry = quickCarry(cpu); if (carry < 0) return stop(cpu, op, start, remaining, STOP_CONDITION); ${body}`,
+    );
+  }),
+];
+
+const holds = (branchName: string): string => conditions[branchName] ?? '';
+/** SETcc of a register, CMOVcc between two, by the same conditions. The immediate of a move is the mask of its width. */
+const conditional: HotCase[] = [
+  straight('SETC', `${CARRY}store<u8>(${RM}, <u8>carry);`),
+  ...['Z', 'NZ', 'B_SUB', 'AE_SUB'].map((name) => straight(`SET${name}`, `store<u8>(${RM}, u8(${holds(`J${name}`)}));`)),
+  ...['Z', 'NZ', 'S', 'B_SUB', 'AE_SUB'].map((name) =>
+    straight(`CMOV${name}`, `setReg(cpu, op, select<u64>(rm64(cpu, op), reg64(cpu, op), ${holds(`J${name}`)}) & ${I64});`),
+  ),
+];
 
 const single: readonly HotCase[] = [
   ...moves,
   ...arithmetic,
   ...updates,
+  ...carrying,
+  ...exchanges,
   ...comparisons,
   ...shifts,
   ...others,
   ...stack,
   ...transfers,
   ...branches,
-  unknownBranch,
+  ...unknownBranches,
+  ...conditional,
 ];
 
 /** Two operations that often follow each other, done by one case: the jump of the switch is what costs most. */
@@ -310,13 +370,18 @@ export interface FusedPair {
 }
 
 const PAIRS: Readonly<Record<string, string>> = {
-  POP64: 'POP64 RET',
+  POP64: 'POP64 RET JMP',
   PUSH64: 'PUSH64 MOV_R64_R64',
-  MOV_R64_R64: 'MOV_R64_R64 CALL PUSH64',
+  MOV_R64_R64: 'MOV_R64_R64 MOV_R32_R32 CALL PUSH64',
+  MOV_R32_R32: 'MOV_R32_R32',
   MOV_R_I: 'CALL',
-  LEA64: 'CALL',
+  LEA64: 'LEA64 CALL',
+  ZERO: 'JMP',
+  NOT64: 'AND64_RR',
+  AND64_RR: 'OR64_RR',
+  LOAD_ZX8: 'ADD64_RI',
   ADD64_RI: 'POP64',
-  NOP: 'PUSH64',
+  NOP: 'PUSH64 LOAD64 MOV_R_I',
   LOAD64: 'LOAD64 STORE64 MOV_R64_R64',
   STORE64: 'STORE64 LOAD64',
   SUB64_RM: 'JNZ',
@@ -327,12 +392,13 @@ const PAIRS: Readonly<Record<string, string>> = {
   TEST8_MI: 'JZ JNZ',
   TEST32_RI: 'JZ JNZ',
   CMP64_RR: 'JZ JNZ JB_SUB JAE_SUB',
-  CMP64_RI: 'JZ JNZ',
+  CMP64_RI: 'JZ JNZ JA_SUB JBE_SUB',
   CMP64_MI: 'JZ JNZ',
   CMP32_RR: 'JZ JNZ',
   CMP32_RI: 'JZ JNZ JA_SUB JBE_SUB',
   CMP32_MI: 'JZ JNZ',
   CMP8_MI: 'JZ JNZ',
+  CMP8_RI: 'JZ JNZ',
 };
 
 export const fusedPairs: readonly FusedPair[] = Object.entries(PAIRS).flatMap(([first, seconds]) =>
