@@ -1,6 +1,6 @@
 /** From the start of a guest to its login, each time in a machine of its own. */
 import { performance } from 'node:perf_hooks';
-import { retired } from '../e2e/support/machine.ts';
+import { type Machine, retired } from '../e2e/support/machine.ts';
 import type { MeasuredBrowser, Site } from './browser.ts';
 import type { RunnerName } from './guest.ts';
 import { QemuMachine } from './qemu.ts';
@@ -21,21 +21,29 @@ async function timed(cpuSeconds: () => number, boot: () => Promise<void>): Promi
   return { elapsed, cpu: hostCpu, hostCpu };
 }
 
-/** The site's own kernel and ramdisk; fetched before the time starts, as QEMU has its files on disk. */
-export async function bootWebxen(browser: MeasuredBrowser, site: Site, commandLine: string): Promise<Sample> {
+/** The domain of the site's own kernel and ramdisk. */
+export const BOOT_DOMAIN = 'boot';
+
+/** A page that has that domain configured, and its files fetched, as QEMU has its own on disk. */
+export async function pageToBoot(browser: MeasuredBrowser, site: Site, commandLine: string): Promise<Machine> {
   const machine = await openPage(browser, site, commandLine);
-  await machine.configure('boot', { memory: MEMORY_MIB.small });
+  await machine.configure(BOOT_DOMAIN, { memory: MEMORY_MIB.small });
   await machine.page.evaluate(() =>
     Promise.all([xen.readFile('/boot/vmlinuz-cloud'), xen.readFile('/boot/initrd.img-cloud')]).then(() => undefined),
   );
+  return machine;
+}
+
+export async function bootWebxen(browser: MeasuredBrowser, site: Site, commandLine: string): Promise<Sample> {
+  const machine = await pageToBoot(browser, site, commandLine);
   const sample = await timed(
     () => browser.cpuSeconds(),
     async () => {
-      await machine.run('xm create boot');
-      await machine.waitFor('boot', 'login: ', BOOT_MS);
+      await machine.run(`xm create ${BOOT_DOMAIN}`);
+      await machine.waitFor(BOOT_DOMAIN, 'login: ', BOOT_MS);
     },
   );
-  const counters = await machine.counters('boot');
+  const counters = await machine.counters(BOOT_DOMAIN);
   await machine.page.close();
   return {
     ...sample,

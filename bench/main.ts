@@ -1,14 +1,14 @@
 /** `npm run bench`: see options.ts for what it takes. */
 import { spawnSync } from 'node:child_process';
 import { type MeasuredBrowser, openBrowser, serveSite, type Site } from './browser.ts';
-import { bootQemu, type Boots, bootV86, bootWebxen, runBoots } from './boot.ts';
+import { BOOT_DOMAIN, bootQemu, type Boots, bootV86, bootWebxen, pageToBoot, runBoots } from './boot.ts';
 import { type Absent, buildPrograms, type Built } from './build-programs.ts';
 import { measureFeel } from './feel.ts';
 import type { Runner } from './guest.ts';
 import { measureIdle } from './idle.ts';
 import { HELP, type Options, readOptions, UsageError } from './options.ts';
 import { measurePauses } from './pauses.ts';
-import { keepProfile, profileProgram, profileText } from './profile.ts';
+import { keepProfile, type Profile, profileBoot, profileProgram, profileText } from './profile.ts';
 import { runPrograms } from './programs.ts';
 import { QEMU_ABSENT, qemuVersion, startQemu } from './qemu.ts';
 import { ramdisks64, system32, type System32 } from './ramdisks.ts';
@@ -148,23 +148,32 @@ function commandLineOf({ translator, memoryOrder }: Pick<Options, 'translator' |
   ].join(' ');
 }
 
-/** One program in a page that profiles. */
+/** One program, or "boot", in a page that profiles. */
 async function profile(name: string, options: Options): Promise<void> {
-  const [program] = chosenPrograms(name);
-  const built = buildPrograms(64);
-  if ('absent' in built) throw new UsageError(built.absent);
-  if (program === undefined) return;
+  const commandLine = `${commandLineOf(options)} profile`.trim();
   const site = await serveSite();
   const browser = await openBrowser();
   try {
     progress(`${name} with a profile`);
-    const runner = await startWebxen(browser, site, ramdisks64(built, false), `${commandLineOf(options)} profile`.trim());
-    const found = await profileProgram(runner, built, program);
+    const found =
+      name === 'boot' ? await bootProfile(browser, site, commandLine) : await programProfile(browser, site, commandLine, name);
     console.log(`\n${profileText(found)}\n\nkept as ${keepProfile(found)}`);
   } finally {
     await browser.close();
     site.close();
   }
+}
+
+async function bootProfile(browser: MeasuredBrowser, site: Site, commandLine: string): Promise<Profile> {
+  return profileBoot(await pageToBoot(browser, site, commandLine), BOOT_DOMAIN);
+}
+
+async function programProfile(browser: MeasuredBrowser, site: Site, commandLine: string, name: string): Promise<Profile> {
+  const [program] = chosenPrograms(name);
+  const built = buildPrograms(64);
+  if ('absent' in built) throw new UsageError(built.absent);
+  if (program === undefined) throw new UsageError(`There is no program ${name}.`);
+  return profileProgram(await startWebxen(browser, site, ramdisks64(built, false), commandLine), built, program);
 }
 
 async function main(): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- --profile NAME`: where the time of one program goes, by functions of the guest and by translated regions, with
+ * `npm run bench -- --profile NAME`: where the time of one program, or of a boot, goes, by functions of the guest and by translated regions, with
  * what of it was interpreted, and what made the virtual CPU leave the guest. A text for reading and JSON for scripts.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -94,6 +94,22 @@ async function countersOf(machine: Machine, domain: string): Promise<Counts> {
   return counts;
 }
 
+/** From the start of a domain that is configured to its login; the page must have been opened with `?hypervisor=profile`. */
+export async function profileBoot(machine: Machine, domain: string): Promise<Profile> {
+  await machine.run(`xm create ${domain}`);
+  await machine.waitFor(domain, 'login: ', LIMIT_MS);
+  const part = await gathered(machine, domain);
+  const counters = await countersOf(machine, domain);
+  await machine.login(domain, LIMIT_MS);
+  return summarise('boot', part, kernelSymbols(await kernelList(machine, domain)), counters);
+}
+
+/** What was gathered since it was asked for last. */
+async function gathered(machine: Machine, domain: string): Promise<ProfilePart> {
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  return machine.page.evaluate((name) => xen.profile(name), domain);
+}
+
 /** Runs the program once to warm up and once for the profile; the page must have been opened with `?hypervisor=profile`. */
 export async function profileProgram(
   runner: Runner & { readonly machine: Machine },
@@ -104,18 +120,14 @@ export async function profileProgram(
   const guest = await runner.guest(program.guest);
   const domain = `bench-${program.guest}`;
   const kernel = kernelSymbols(await kernelList(machine, domain));
-  const gathered = async (): Promise<ProfilePart> => {
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    return machine.page.evaluate((name) => xen.profile(name), domain);
-  };
   const command = `${GUEST_PATH} ${program.name} ${program.size}`;
   await guest.run(command, LIMIT_MS);
   // Regions are mostly made in the first run.
-  const warming = await gathered();
+  const warming = await gathered(machine, domain);
   const before = await countersOf(machine, domain);
   await guest.run(command, LIMIT_MS);
   const after = await countersOf(machine, domain);
-  const part = await gathered();
+  const part = await gathered(machine, domain);
   const symbols = guestSymbols(kernel, elfSymbols(readFileSync(built.path)));
   const counters = Object.fromEntries(Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)]));
   return summarise(program.name, { ...part, regions: [...warming.regions, ...part.regions] }, symbols, counters);

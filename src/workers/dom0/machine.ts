@@ -30,6 +30,7 @@ import { machineClock, monotonicMs } from '../machine-clock.ts';
 import type { VcpuCounters } from '../protocol.ts';
 import { WorkerLauncher } from '../vcpu/launcher.ts';
 import { profileWanted, translatorSetting } from '../vcpu/messages.ts';
+import { changed } from '../wait-for-change.ts';
 import { needsFences } from './memory-order.ts';
 
 const MEBIBYTE_PAGES = 256;
@@ -41,8 +42,6 @@ const CONSOLE_LINE_MAX = 4096;
 const DOM0_MEBIBYTES = 256;
 /** getRandomValues fills at most this much at a time. */
 const RANDOM_BYTES_MAX = 65536;
-/** How often a word is looked at where Atomics.waitAsync is missing. */
-const POLL_MS = 4;
 /**
  * After that long a domain's threads have ended, and nothing refers to its memory any more; on a busy machine later. A collection
  * that one call has begun is brought to its end by the next.
@@ -87,16 +86,7 @@ function machineMebibytes(): number {
   return device === undefined ? USUAL_MEBIBYTES : Math.max(1024, Math.min(device * 1024, 8192));
 }
 
-const waiter: AsyncWaiter = {
-  async changed(words, index, value) {
-    if (typeof Atomics.waitAsync === 'function') {
-      const result = Atomics.waitAsync(words, index, value);
-      if (result.async) await result.value;
-      return;
-    }
-    while (Atomics.load(words, index) === value) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  },
-};
+const waiter: AsyncWaiter = { changed };
 
 /**
  * The garbage collector takes a shared memory for an object of a few bytes and may leave it lying for minutes. A plain buffer

@@ -1,11 +1,9 @@
-/** What the translator's thread is told. Regions to compile (RegionJob) come by the port of each vCPU, compiled ones go by its mailbox. */
+/** What the translator's thread is told. */
 
-/** A vCPU's way to the translator's thread. */
+/** A vCPU's way to the translator's thread and back: two rings (record-ring.ts) of what records.ts describes. */
 export interface TranslatorLink {
-  /** Takes RegionJob messages. */
-  readonly port: MessagePort;
-  /** See mailbox.ts. */
-  readonly mailbox: SharedArrayBuffer;
+  readonly jobs: SharedArrayBuffer;
+  readonly regions: SharedArrayBuffer;
 }
 
 export type TranslatorNews =

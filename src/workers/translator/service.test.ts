@@ -1,55 +1,95 @@
-/** Jobs come by a port and go back through a mailbox, in order, none lost. */
+/** Jobs come by one ring and go back by another, in order, none lost. */
 import { describe, expect, it } from 'vitest';
 import type { CompiledRegion, RegionJob } from '../../engine/jit/index.ts';
-import { Mailbox, createMailbox } from './mailbox.ts';
+import { RecordRing, createRing } from './record-ring.ts';
+import { jobOf, jobRecord, regionOf, regionRecord } from './records.ts';
 import { RemoteCompiler } from './remote-compiler.ts';
 import { TranslationService } from './service.ts';
 
 const filled = (length: number, value: number): Uint8Array<ArrayBuffer> => new Uint8Array(length).fill(value);
-const region = (number: number, dataBytes: number, moduleBytes: number): CompiledRegion => ({
-  number,
-  data: filled(dataBytes, number & 255),
-  module: filled(moduleBytes, 255 - (number & 255)),
-});
+const record = (number: number, length: number): Uint8Array => filled(length, number & 255);
 
 /** Compared as a whole: element by element takes the matcher a millisecond. */
-const same = (a: CompiledRegion | undefined, b: CompiledRegion): boolean =>
-  a !== undefined && a.number === b.number && Buffer.from(a.data).equals(b.data) && Buffer.from(a.module).equals(b.module);
+const same = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && Buffer.from(a).equals(b);
 
-describe('a mailbox', () => {
+describe('a ring', () => {
   it('gives what was put, in order, many times around', () => {
-    const buffer = createMailbox();
-    const [service, vcpu] = [new Mailbox(buffer), new Mailbox(buffer)];
-    expect(vcpu.take()).toBeUndefined();
+    const buffer = createRing();
+    const [putter, taker] = [new RecordRing(buffer), new RecordRing(buffer)];
+    expect(taker.take()).toBeUndefined();
+    const lengthOf = (number: number): number => (number * 137) % 35_000;
     let next = 0;
     let wanted = 0;
     for (let round = 0; round < 200; round++) {
-      while (service.put(region(next, (next * 37) % 5000, (next * 101) % 30_000))) next++;
+      while (putter.put(record(next, lengthOf(next)))) next++;
       for (let n = 0; n < 1 + (round % 3); n++) {
-        expect(same(vcpu.take(), region(wanted, (wanted * 37) % 5000, (wanted * 101) % 30_000))).toBe(true);
+        expect(same(taker.take(), record(wanted, lengthOf(wanted)))).toBe(true);
         wanted++;
       }
     }
     expect(wanted).toBeGreaterThan(300);
-    for (; wanted < next; wanted++) expect(vcpu.take()?.number).toBe(wanted);
-    expect(vcpu.take()).toBeUndefined();
+    for (; wanted < next; wanted++) expect(same(taker.take(), record(wanted, lengthOf(wanted)))).toBe(true);
+    expect(taker.take()).toBeUndefined();
+  });
+
+  it('joins the parts of a record', () => {
+    const buffer = createRing();
+    expect(new RecordRing(buffer).put(Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3, 4, 5))).toBe(true);
+    expect(new RecordRing(buffer).take()).toEqual(Uint8Array.of(1, 2, 3, 4, 5));
   });
 
   it('has room for the same again after its counters wrapped', () => {
-    const buffer = createMailbox();
+    const buffer = createRing();
     // As after 4 GiB.
     new Int32Array(buffer, 0, 2).fill(-16);
-    const [service, vcpu] = [new Mailbox(buffer), new Mailbox(buffer)];
+    const [putter, taker] = [new RecordRing(buffer), new RecordRing(buffer)];
     for (let n = 0; n < 3; n++) {
-      expect(service.put(region(n, 1000, 20_000))).toBe(true);
-      expect(same(vcpu.take(), region(n, 1000, 20_000))).toBe(true);
+      expect(putter.put(record(n, 21_000))).toBe(true);
+      expect(same(taker.take(), record(n, 21_000))).toBe(true);
     }
   });
 
   it('knows what it can never hold', () => {
-    expect(Mailbox.holds(region(1, 0, 1 << 16))).toBe(true);
-    expect(Mailbox.holds(region(1, 0, 1 << 17))).toBe(false);
-    expect(new Mailbox(createMailbox()).put(region(1, 0, 1 << 17))).toBe(false);
+    expect(RecordRing.holds((1 << 17) - 4)).toBe(true);
+    expect(RecordRing.holds((1 << 17) - 3)).toBe(false);
+    expect(new RecordRing(createRing()).put(record(1, (1 << 17) - 3))).toBe(false);
+  });
+
+  it('tells who waits that it was called, also when that was before the waiting began', async () => {
+    const buffer = createRing();
+    const [putter, taker] = [new RecordRing(buffer), new RecordRing(buffer)];
+    const waits: [number, number][] = [];
+    const changed = (words: Int32Array, index: number, value: number): Promise<void> => {
+      waits.push([Atomics.load(words, index), value]);
+      return Promise.resolve();
+    };
+    const calls = taker.calls;
+    putter.call();
+    await taker.called(calls, changed);
+    expect(waits).toEqual([[calls + 1, calls]]);
+  });
+});
+
+describe('a record', () => {
+  it('is the job it was made of', () => {
+    const job: RegionJob = {
+      number: 7,
+      entries: [0x123, -0x6fff_f000, 0x6fff_f000],
+      limits: { instructions: 600, pages: 12, callDepth: 1, everything: false },
+      trace: Uint32Array.of(1, 0xffff_ffff, 3),
+      ordered: true,
+    };
+    const buffer = createRing();
+    expect(new RecordRing(buffer).put(...jobRecord(job))).toBe(true);
+    expect(jobOf(new RecordRing(buffer).take() ?? new Uint8Array(0))).toEqual(job);
+    expect(() => jobOf(new Uint8Array(Int32Array.of(1, 0, 1, 1, 1, 3).buffer))).toThrow(RangeError);
+  });
+
+  it('is the region it was made of', () => {
+    const region: CompiledRegion = { number: 9, data: filled(5, 1), module: filled(11, 2) };
+    const buffer = createRing();
+    expect(new RecordRing(buffer).put(...regionRecord(region))).toBe(true);
+    expect(regionOf(new RecordRing(buffer).take() ?? new Uint8Array(0))).toEqual(region);
   });
 });
 
@@ -62,66 +102,102 @@ const brokenJob = (number: number): RegionJob => ({
   ordered: false,
 });
 
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
 describe('the service', () => {
   const start = () => {
     const tasks: (() => void)[] = [];
     const log: string[] = [];
-    const service = new TranslationService({ after: (_, task) => tasks.push(task) }, (text) => log.push(text));
+    const service = new TranslationService({ after: (_, task) => tasks.push(task), turn }, (text) => log.push(text));
     return { service, tasks, log };
   };
   const connect = (service: TranslationService, client: number) => {
-    const { port1, port2 } = new MessageChannel();
-    const mailbox = createMailbox();
-    service.connect(client, { port: port1, mailbox });
-    return { compiler: new RemoteCompiler({ port: port2, mailbox }), port: port2, mailbox };
+    const link = { jobs: createRing(), regions: createRing() };
+    service.connect(client, link);
+    return { compiler: new RemoteCompiler(link), link };
   };
   const answers = async (compiler: RemoteCompiler, count: number): Promise<number[]> => {
     const found: number[] = [];
     while (found.length < count) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
       for (let made = compiler.finished(); made !== undefined; made = compiler.finished()) found.push(made.number);
     }
     return found;
   };
+  /** Fills the ring of regions. */
+  const large = filled((1 << 17) - 4, 9);
 
   it('answers what it cannot do, so that nobody waits for ever, and says why', async () => {
     const { service, log } = start();
-    const { compiler, port } = connect(service, 1);
+    const { compiler } = connect(service, 1);
     compiler.compile(brokenJob(5));
     expect(await answers(compiler, 1)).toEqual([5]);
     expect(log.join()).toContain('could not be translated: RangeError');
     service.disconnect(1);
-    port.close();
   });
 
-  it('keeps answers that the mailbox has no room for, and their order', async () => {
+  it('takes jobs again after it had nothing to do', async () => {
+    const { service } = start();
+    const { compiler } = connect(service, 1);
+    for (let number = 0; number < 5; number++) {
+      compiler.compile(brokenJob(number));
+      expect(await answers(compiler, 1)).toEqual([number]);
+    }
+    service.disconnect(1);
+  });
+
+  it('takes turns between vCPUs', async () => {
+    const { service, log } = start();
+    const one = connect(service, 1).compiler;
+    const other = connect(service, 2).compiler;
+    await turn();
+    for (let number = 0; number < 3; number++) one.compile(brokenJob(number));
+    other.compile(brokenJob(0));
+    while (log.length < 2) await turn();
+    expect(log).toHaveLength(2);
+    expect(one.finished()?.number).toBe(0);
+    expect(other.finished()?.number).toBe(0);
+    service.disconnect(1);
+    service.disconnect(2);
+  });
+
+  it('gets all of more jobs than the ring has room for, and none of those that are larger than it', async () => {
+    const { service } = start();
+    const { compiler } = connect(service, 1);
+    const job = (number: number, words: number): RegionJob => ({ ...brokenJob(number), trace: new Uint32Array(words) });
+    for (let number = 0; number < 8; number++) compiler.compile(job(number, 10_000));
+    compiler.compile(job(8, 1 << 15));
+    expect((await answers(compiler, 9)).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    service.disconnect(1);
+  });
+
+  it('keeps answers that the ring has no room for, and their order', async () => {
     const { service, tasks } = start();
-    const { compiler, port, mailbox } = connect(service, 1);
-    const filler = new Mailbox(mailbox);
-    const large = region(999, 0, (1 << 17) - 12);
-    expect(filler.put(large)).toBe(true);
+    const { compiler, link } = connect(service, 1);
+    expect(new RecordRing(link.regions).put(large)).toBe(true);
     compiler.compile(brokenJob(1));
     compiler.compile(brokenJob(2));
-    while (tasks.length === 0) await new Promise((resolve) => setImmediate(resolve));
-    expect(same(compiler.finished(), large)).toBe(true);
-    await new Promise((resolve) => setImmediate(resolve));
+    while (tasks.length === 0) await turn();
+    expect(same(new RecordRing(link.regions).take(), large)).toBe(true);
+    await turn();
     expect(compiler.finished()).toBeUndefined();
     tasks.shift()?.();
     expect(await answers(compiler, 2)).toEqual([1, 2]);
     expect(tasks).toEqual([]);
     service.disconnect(1);
-    port.close();
   });
 
   it('forgets a client whose thread has ended', async () => {
-    const { service, tasks } = start();
-    const { compiler, port, mailbox } = connect(service, 1);
-    new Mailbox(mailbox).put(region(999, 0, (1 << 17) - 12));
+    const { service, tasks, log } = start();
+    const { compiler, link } = connect(service, 1);
+    new RecordRing(link.regions).put(large);
     compiler.compile(brokenJob(1));
-    while (tasks.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    while (tasks.length === 0) await turn();
     service.disconnect(1);
     tasks.shift()?.();
     expect(tasks).toEqual([]);
-    port.close();
+    compiler.compile(brokenJob(2));
+    for (let n = 0; n < 5; n++) await turn();
+    expect(log).toHaveLength(1);
   });
 });

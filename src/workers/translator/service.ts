@@ -1,20 +1,24 @@
-/** Compiles regions for the vCPUs of all domains, in the order in which they come, and puts each into its vCPU's mailbox. */
+/** Compiles regions for the vCPUs of all domains, in the order in which they come, and puts each into its vCPU's ring. */
 import { type CompiledRegion, JobCompiler, type RegionJob } from '../../engine/jit/index.ts';
-import { Mailbox } from './mailbox.ts';
+import { changed } from '../wait-for-change.ts';
 import type { TranslatorLink } from './messages.ts';
+import { RecordRing } from './record-ring.ts';
+import { jobOf, noRegion, regionRecord, regionRecordBytes } from './records.ts';
 
-/** Until a full mailbox is looked at again: a vCPU takes a region at its next sample. */
+/** Until a full ring is looked at again: a vCPU takes a region at its next sample. */
 const FULL_MS = 4;
 
 interface Client {
-  readonly link: TranslatorLink;
-  readonly mailbox: Mailbox;
-  /** What the mailbox has no room for yet. */
+  readonly jobs: RecordRing;
+  readonly regions: RecordRing;
+  /** What the ring has no room for yet. */
   readonly waiting: CompiledRegion[];
 }
 
 export interface ServiceTimers {
   after(milliseconds: number, task: () => void): void;
+  /** Resolves when all that is waiting to be done at present has had its turn. */
+  turn(): Promise<void>;
 }
 
 export class TranslationService {
@@ -27,24 +31,38 @@ export class TranslationService {
   ) {}
 
   connect(number: number, link: TranslatorLink): void {
-    const client: Client = { link, mailbox: new Mailbox(link.mailbox), waiting: [] };
+    const client: Client = { jobs: new RecordRing(link.jobs), regions: new RecordRing(link.regions), waiting: [] };
     this.clients.set(number, client);
-    link.port.onmessage = ({ data }: MessageEvent<RegionJob>) => {
-      this.deliver(number, client, this.compile(data));
-    };
+    void this.serve(number, client);
   }
 
   disconnect(number: number): void {
-    this.clients.get(number)?.link.port.close();
+    const client = this.clients.get(number);
     this.clients.delete(number);
+    // Whoever waits for its jobs looks again, and goes.
+    client?.jobs.call();
+  }
+
+  private async serve(number: number, client: Client): Promise<void> {
+    const { jobs } = client;
+    while (this.clients.get(number) === client) {
+      const calls = jobs.calls;
+      const record = jobs.take();
+      if (record === undefined) await jobs.called(calls, changed);
+      else {
+        this.deliver(number, client, this.compile(jobOf(record)));
+        // Other vCPUs' jobs, and news of them, come first now.
+        await this.timers.turn();
+      }
+    }
   }
 
   /** A job that cannot be done is answered as well: its vCPU would wait for ever and let nothing else be made of that code. */
   private compile(job: RegionJob): CompiledRegion {
-    const none = { number: job.number, data: new Uint8Array(0), module: new Uint8Array(0) };
+    const none = noRegion(job.number);
     try {
       const region = this.compiler.compile(job);
-      return Mailbox.holds(region) ? region : none;
+      return RecordRing.holds(regionRecordBytes(region)) ? region : none;
     } catch (error) {
       this.log(`a region could not be translated: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
       return none;
@@ -58,7 +76,7 @@ export class TranslationService {
 
   private put(number: number, client: Client): void {
     for (let [next] = client.waiting; next !== undefined; [next] = client.waiting) {
-      if (!client.mailbox.put(next)) {
+      if (!client.regions.put(...regionRecord(next))) {
         this.timers.after(FULL_MS, () => {
           if (this.clients.get(number) === client) this.put(number, client);
         });

@@ -1,9 +1,9 @@
 /** Starts the thread that translates for all vCPUs of a machine. */
-import { createMailbox } from './mailbox.ts';
 import type { TranslatorLink, TranslatorNews } from './messages.ts';
+import { createRing } from './record-ring.ts';
 
 export interface TranslatorClient {
-  /** For the vCPU's thread; the port goes with the message. */
+  /** For the vCPU's thread. */
   readonly link: TranslatorLink;
   /** The vCPU's thread has ended. */
   close(): void;
@@ -24,19 +24,18 @@ export class TranslatorThread {
   }
 
   connect(): TranslatorClient {
-    const { port1, port2 } = new MessageChannel();
-    const mailbox = createMailbox();
+    const link = { jobs: createRing(), regions: createRing() };
     const client = this.clients++;
-    this.tell({ kind: 'connect', client, link: { port: port1, mailbox } }, [port1]);
+    this.tell({ kind: 'connect', client, link });
     return {
-      link: { port: port2, mailbox },
+      link,
       close: () => {
         this.tell({ kind: 'disconnect', client });
       },
     };
   }
 
-  private tell(news: TranslatorNews, transfer: Transferable[] = []): void {
-    this.worker.postMessage(news, transfer);
+  private tell(news: TranslatorNews): void {
+    this.worker.postMessage(news);
   }
 }

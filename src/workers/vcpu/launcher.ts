@@ -76,7 +76,7 @@ export class WorkerLauncher implements VcpuLauncher {
     const client = this.translator?.connect();
     const link = client?.link;
     const start: StartVcpu = { domid, vcpu, memory, module, powerOnMs, translator, link, profile: onProfile !== undefined };
-    worker.postMessage(start, link === undefined ? [] : [link.port]);
+    worker.postMessage(start);
     let stopped = false;
     return {
       stop: () => {
