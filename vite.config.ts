@@ -1,5 +1,5 @@
 import { createReadStream, existsSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { defineConfig, type Connect, type Plugin } from 'vite';
 
 /** What a browser wants to see before it gives a page shared memory. */
@@ -38,7 +38,13 @@ export default defineConfig({
   plugins: [testImages()],
   server: { headers: isolationHeaders },
   preview: { headers: isolationHeaders },
-  worker: { format: 'es' },
+  worker: {
+    format: 'es',
+    // Each kind of thread is a folder of src/workers, and called by its name where threads are listed.
+    rolldownOptions: {
+      output: { entryFileNames: ({ facadeModuleId }) => `assets/${basename(dirname(facadeModuleId ?? ''))}-[hash].js` },
+    },
+  },
   build: {
     target: 'esnext',
     assetsInlineLimit: 0,
