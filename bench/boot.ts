@@ -1,8 +1,8 @@
 /** From the start of a guest to its login, each time in a machine of its own. */
 import { performance } from 'node:perf_hooks';
-import { type Machine, retired } from '../e2e/support/machine.ts';
+import type { Machine } from '../e2e/support/machine.ts';
 import type { MeasuredBrowser, Site } from './browser.ts';
-import type { RunnerName } from './guest.ts';
+import { instructionsOf, type RunnerName } from './guest.ts';
 import { QemuMachine } from './qemu.ts';
 import type { System32 } from './ramdisks.ts';
 import type { Column, Row, Sample } from './report.ts';
@@ -43,13 +43,9 @@ export async function bootWebxen(browser: MeasuredBrowser, site: Site, commandLi
       await machine.waitFor(BOOT_DOMAIN, 'login: ', BOOT_MS);
     },
   );
-  const counters = await machine.counters(BOOT_DOMAIN);
+  const { retired, translated, handled } = instructionsOf(await machine.counters(BOOT_DOMAIN));
   await machine.page.close();
-  return {
-    ...sample,
-    instructions: counters.reduce((sum, one) => sum + retired(one), 0),
-    translated: counters.reduce((sum, one) => sum + one.instructionsTranslated, 0),
-  };
+  return { ...sample, instructions: retired, translated, handled };
 }
 
 export async function bootQemu(kernel: string, ramdisk: string): Promise<Sample> {

@@ -1,6 +1,6 @@
 /** Runs the programs in every guest there is, taking turns, and on this machine's own processor. */
 import { type Built, expectedChecksum, GUEST_PATH, onHost } from './build-programs.ts';
-import type { Guest, Runner } from './guest.ts';
+import { type Guest, instructionsBetween, type Runner } from './guest.ts';
 import type { Column, Row, Sample } from './report.ts';
 import { parseResult, type Program } from './set.ts';
 
@@ -21,7 +21,7 @@ async function inGuest(guest: Guest, program: Program, expected: string): Promis
   if (exitCode !== 0) throw new Error(`${program.name} ended with ${exitCode}: ${output}`);
   const sample = sampleOf(output, expected, cpu);
   if (before === undefined || after === undefined) return sample;
-  return { ...sample, instructions: after.retired - before.retired, translated: after.translated - before.translated };
+  return { ...sample, ...instructionsBetween(before, after) };
 }
 
 export interface ProgramRun {

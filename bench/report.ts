@@ -35,6 +35,8 @@ export interface Sample {
   readonly instructions?: number;
   /** Of them, by translated code. */
   readonly translated?: number;
+  /** Of those, by handlers of the interpreter. */
+  readonly handled?: number;
 }
 
 export type Column = 'native' | 'webxen' | 'qemu' | 'v86';

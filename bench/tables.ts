@@ -32,20 +32,25 @@ function comparison(title: string, rows: readonly Row[], figure: (sample: Sample
 /** How webxen came to its times. */
 function inside(rows: readonly Row[]): string {
   return table([
-    ['in webxen', 'million instructions', 'million a second', 'translated'],
+    ['in webxen', 'million instructions', 'million a second', 'translated', 'of all by handlers'],
     ...rows.map((row) => {
       const instructions = typical(row, 'webxen', (sample) => sample.instructions);
       const rate = typical(row, 'webxen', (sample) =>
         sample.instructions === undefined ? undefined : sample.instructions / sample.elapsed,
       );
-      const share = typical(row, 'webxen', (sample) =>
-        sample.instructions === undefined ? undefined : (sample.translated ?? 0) / sample.instructions,
-      );
+      const share = (part: (sample: Sample) => number | undefined, digits: number): string => {
+        const found = typical(row, 'webxen', (sample) => {
+          const counted = part(sample);
+          return sample.instructions === undefined || counted === undefined ? undefined : counted / sample.instructions;
+        });
+        return found === undefined ? '-' : `${(found * 100).toFixed(digits)} %`;
+      };
       return [
         row.name,
         shown(instructions === undefined ? undefined : instructions / 1e6, 0),
         shown(rate === undefined ? undefined : rate / 1e6, 0),
-        share === undefined ? '-' : `${(share * 100).toFixed(1)} %`,
+        share((sample) => sample.translated, 1),
+        share((sample) => sample.handled, 2),
       ];
     }),
   ]);

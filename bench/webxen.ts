@@ -1,10 +1,10 @@
 /** webxen's guests: domains of one page. */
 import { readFileSync } from 'node:fs';
 import type { Guest, GuestKind, Runner } from './guest.ts';
-import { GUEST_VCPUS } from './guest.ts';
+import { GUEST_VCPUS, instructionsOf } from './guest.ts';
 import type { Ramdisks } from './ramdisks.ts';
 import type { Machine } from '../e2e/support/machine.ts';
-import { openMachine, retired } from '../e2e/support/machine.ts';
+import { openMachine } from '../e2e/support/machine.ts';
 import type { MeasuredBrowser, Site } from './browser.ts';
 
 const BOOT_MS = 600_000;
@@ -26,11 +26,7 @@ class DomainGuest implements Guest {
   }
 
   async instructions(): ReturnType<Guest['instructions']> {
-    const counters = await this.machine.counters(this.domain);
-    return {
-      retired: counters.reduce((sum, one) => sum + retired(one), 0),
-      translated: counters.reduce((sum, one) => sum + one.instructionsTranslated, 0),
-    };
+    return instructionsOf(await this.machine.counters(this.domain));
   }
 }
 

@@ -1,6 +1,6 @@
 /** Whole programs of Debian in the guests that have them, taking turns. */
 import { GUEST_PATH } from './build-programs.ts';
-import type { Guest, Runner } from './guest.ts';
+import { type Guest, instructionsBetween, type Runner } from './guest.ts';
 import { PYTHON_PATH } from './ramdisks.ts';
 import type { Column, Row, Sample } from './report.ts';
 import { parseResult } from './set.ts';
@@ -78,10 +78,7 @@ async function measured(guest: Guest, whole: Whole): Promise<{ sample: Sample; c
   const { userUs, systemUs, elapsedUs, checksum } = parseResult(output);
   const sample = { elapsed: elapsedUs / 1e6, cpu: (userUs + systemUs) / 1e6, hostCpu };
   if (before === undefined || after === undefined) return { sample, checksum };
-  return {
-    sample: { ...sample, instructions: after.retired - before.retired, translated: after.translated - before.translated },
-    checksum,
-  };
+  return { sample: { ...sample, ...instructionsBetween(before, after) }, checksum };
 }
 
 /** What guests disagree about, or cannot do, is a note. */
