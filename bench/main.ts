@@ -2,13 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { type MeasuredBrowser, openBrowser, serveSite, type Site } from './browser.ts';
 import { BOOT_DOMAIN, bootQemu, type Boots, bootV86, bootWebxen, pageToBoot, runBoots } from './boot.ts';
-import { type Absent, buildPrograms, type Built } from './build-programs.ts';
+import { type Absent, buildPrograms, type Built, GUEST_PATH } from './build-programs.ts';
 import { measureFeel } from './feel.ts';
 import type { Runner } from './guest.ts';
 import { measureIdle } from './idle.ts';
 import { HELP, type Options, readOptions, UsageError } from './options.ts';
 import { measurePauses } from './pauses.ts';
-import { keepProfile, type Profile, profileBoot, profileProgram, profileText } from './profile.ts';
+import { keepProfile, type Profile, profileBoot, profileCommand, profileText } from './profile.ts';
 import { runPrograms } from './programs.ts';
 import { QEMU_ABSENT, qemuVersion, startQemu } from './qemu.ts';
 import { ramdisks64, system32, type System32 } from './ramdisks.ts';
@@ -18,8 +18,8 @@ import { measureScaling } from './smp.ts';
 import { changes, tables } from './tables.ts';
 import { siteImage } from '../e2e/support/site-images.ts';
 import { startV86, v86Absent, v86Version } from './v86.ts';
-import { startWebxen } from './webxen.ts';
-import { runWhole } from './whole.ts';
+import { domainOf, startWebxen } from './webxen.ts';
+import { preparedGuest, runWhole, WHOLE, wholeCommand } from './whole.ts';
 
 const BOOT_MS = 600_000;
 const NOTHING = { rows: [], notes: [] };
@@ -148,7 +148,7 @@ function commandLineOf({ translator, memoryOrder }: Pick<Options, 'translator' |
   ].join(' ');
 }
 
-/** One program, or "boot", in a page that profiles. */
+/** A program of the set, a whole program, or "boot", in a page that profiles. */
 async function profile(name: string, options: Options): Promise<void> {
   const commandLine = `${commandLineOf(options)} profile`.trim();
   const site = await serveSite();
@@ -156,7 +156,9 @@ async function profile(name: string, options: Options): Promise<void> {
   try {
     progress(`${name} with a profile`);
     const found =
-      name === 'boot' ? await bootProfile(browser, site, commandLine) : await programProfile(browser, site, commandLine, name);
+      name === 'boot'
+        ? await profileBoot(await pageToBoot(browser, site, commandLine), BOOT_DOMAIN)
+        : await profileNamed(browser, site, commandLine, name);
     console.log(`\n${profileText(found)}\n\nkept as ${keepProfile(found)}`);
   } finally {
     await browser.close();
@@ -164,16 +166,20 @@ async function profile(name: string, options: Options): Promise<void> {
   }
 }
 
-async function bootProfile(browser: MeasuredBrowser, site: Site, commandLine: string): Promise<Profile> {
-  return profileBoot(await pageToBoot(browser, site, commandLine), BOOT_DOMAIN);
-}
-
-async function programProfile(browser: MeasuredBrowser, site: Site, commandLine: string, name: string): Promise<Profile> {
-  const [program] = chosenPrograms(name);
+async function profileNamed(browser: MeasuredBrowser, site: Site, commandLine: string, name: string): Promise<Profile> {
+  const whole = WHOLE.find((one) => one.name === name);
+  const [program] = whole === undefined ? chosenPrograms(name) : [];
   const built = buildPrograms(64);
   if ('absent' in built) throw new UsageError(built.absent);
+  const runner = await startWebxen(browser, site, ramdisks64(built, whole !== undefined), commandLine);
+  if (whole !== undefined) {
+    const guest = await preparedGuest(runner);
+    return profileCommand(runner.machine, { name, domain: domainOf('debian'), guest, command: wholeCommand(whole) });
+  }
   if (program === undefined) throw new UsageError(`There is no program ${name}.`);
-  return profileProgram(await startWebxen(browser, site, ramdisks64(built, false), commandLine), built, program);
+  const guest = await runner.guest(program.guest);
+  const command = `${GUEST_PATH} ${program.name} ${program.size}`;
+  return profileCommand(runner.machine, { name, domain: domainOf(program.guest), guest, command, file: built.path });
 }
 
 async function main(): Promise<void> {

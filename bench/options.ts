@@ -13,7 +13,8 @@ What is measured (all of it unless some is named):
   --pauses              how long guests stand still for the translator
   --only NAME,NAME      of the programs these alone (implies --programs)
   --disks               a guest's disk beside the browser's database (nothing else then)
-  --profile NAME        leaves build/bench/profile-NAME.txt and .json: where the time of a program, or of boot, goes (nothing else then)
+  --profile NAME        leaves build/bench/profile-NAME.txt and .json: where the time of a program, or of boot, goes (nothing else then);
+                        whole programs as well, as in --profile 'python start'
 
 How:
   --here                in webxen alone

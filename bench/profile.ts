@@ -18,11 +18,9 @@ import {
   EXIT_SHUTDOWN,
   EXIT_YIELD,
 } from '../src/engine/cpu/layout.ts';
-import { type Built, GUEST_PATH } from './build-programs.ts';
 import { table } from './report.ts';
-import type { Program } from './set.ts';
 import { addressText, elfSymbols, guestSymbols, kernelSymbols, type Symbols } from './symbols.ts';
-import type { Runner } from './guest.ts';
+import type { Guest } from './guest.ts';
 
 const FOLDER = 'build/bench';
 const LIMIT_MS = 300_000;
@@ -110,17 +108,18 @@ async function gathered(machine: Machine, domain: string): Promise<ProfilePart> 
   return machine.page.evaluate((name) => xen.profile(name), domain);
 }
 
-/** Runs the program once to warm up and once for the profile; the page must have been opened with `?hypervisor=profile`. */
-export async function profileProgram(
-  runner: Runner & { readonly machine: Machine },
-  built: Built,
-  program: Program,
-): Promise<Profile> {
-  const { machine } = runner;
-  const guest = await runner.guest(program.guest);
-  const domain = `bench-${program.guest}`;
+export interface ProfiledCommand {
+  readonly name: string;
+  readonly domain: string;
+  readonly guest: Guest;
+  readonly command: string;
+  /** The program's file, for its symbols. */
+  readonly file?: string;
+}
+
+/** Runs the command once to warm up and once for the profile; the page must have been opened with `?hypervisor=profile`. */
+export async function profileCommand(machine: Machine, { name, domain, guest, command, file }: ProfiledCommand): Promise<Profile> {
   const kernel = kernelSymbols(await kernelList(machine, domain));
-  const command = `${GUEST_PATH} ${program.name} ${program.size}`;
   await guest.run(command, LIMIT_MS);
   // Regions are mostly made in the first run.
   const warming = await gathered(machine, domain);
@@ -128,9 +127,9 @@ export async function profileProgram(
   await guest.run(command, LIMIT_MS);
   const after = await countersOf(machine, domain);
   const part = await gathered(machine, domain);
-  const symbols = guestSymbols(kernel, elfSymbols(readFileSync(built.path)));
-  const counters = Object.fromEntries(Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)]));
-  return summarise(program.name, { ...part, regions: [...warming.regions, ...part.regions] }, symbols, counters);
+  const symbols = file === undefined ? kernel : guestSymbols(kernel, elfSymbols(readFileSync(file)));
+  const counters = Object.fromEntries(Object.entries(after).map(([counter, count]) => [counter, count - (before[counter] ?? 0)]));
+  return summarise(name, { ...part, regions: [...warming.regions, ...part.regions] }, symbols, counters);
 }
 
 export function summarise(program: string, part: ProfilePart, symbols: Symbols, counters: Counts): Profile {
@@ -235,7 +234,7 @@ export function profileText(profile: Profile): string {
 /** Writes the profile as text and as JSON; the path of the text. */
 export function keepProfile(profile: Profile): string {
   mkdirSync(FOLDER, { recursive: true });
-  const path = `${FOLDER}/profile-${profile.program}`;
+  const path = `${FOLDER}/profile-${profile.program.replaceAll(/\W+/g, '-')}`;
   writeFileSync(`${path}.json`, `${JSON.stringify(profile, null, 1)}\n`);
   writeFileSync(`${path}.txt`, `${profileText(profile)}\n`);
   return `${path}.txt`;

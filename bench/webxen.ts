@@ -41,6 +41,9 @@ export async function openPage({ browser }: MeasuredBrowser, site: Site, command
   return openMachine(page, `boot=memory&hypervisor=${encodeURIComponent(commandLine)}`);
 }
 
+/** The domain of a kind of guest. */
+export const domainOf = (kind: GuestKind): string => `bench-${kind}`;
+
 export async function startWebxen(
   browser: MeasuredBrowser,
   site: Site,
@@ -51,7 +54,7 @@ export async function startWebxen(
   const guests = new Map<GuestKind, Promise<Guest>>();
   const sent = new Set<string>();
   const boot = async (kind: GuestKind): Promise<Guest> => {
-    const name = `bench-${kind}`;
+    const name = domainOf(kind);
     const size = kind === 'debian' ? 'debian' : 'small';
     const ramdisk = `/root/initrd-${size}`;
     if (!sent.has(ramdisk)) await machine.write(ramdisk, readFileSync(ramdisks[size]));
