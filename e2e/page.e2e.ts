@@ -158,12 +158,45 @@ plain('files survive a reload, and a second tab is told where the machine is', a
   plainExpect(await new Machine(second).run('cat /root/kept')).toBe('kept\n');
 });
 
+plain(
+  'who has the machine a moment longer is waited for: at a reload, and when the user tries again',
+  async ({ page, context }) => {
+    const holder = await context.newPage();
+    await holder.goto('./?boot=memory');
+    /** Has the lock of the machine from now on, for so long. */
+    const hold = (milliseconds: number): Promise<void> =>
+      holder.evaluate(
+        (duration) =>
+          new Promise<void>((held) => {
+            void navigator.locks.request('webxen-machine-slow', () => {
+              held();
+              return new Promise((resolve) => setTimeout(resolve, duration));
+            });
+          }),
+        milliseconds,
+      );
+    const elsewhere = page.getByRole('heading', { name: 'The machine is running in another tab' });
+
+    await hold(3000);
+    await page.goto('./?boot=stored&machine=slow');
+    await plainExpect(elsewhere).toBeVisible();
+    const button = page.getByRole('button', { name: 'Try again' });
+    await button.click();
+    await page.evaluate(() => xen.ready);
+    await plainExpect(elsewhere).toBeHidden();
+
+    // The document goes, and who waits behind it in the queue has the lock before the next document.
+    await Promise.all([hold(2000), page.reload()]);
+    await page.evaluate(() => xen.ready);
+  },
+);
+
 plain.describe('on a host that sends no headers', () => {
   plain('a service worker isolates the page', async ({ page }) => {
     const server = await serveWithoutHeaders();
     try {
       await page.goto(`${server.address}?boot=memory`);
-      await page.waitForFunction(() => globalThis.crossOriginIsolated);
+      await page.waitForFunction(() => globalThis.crossOriginIsolated && 'xen' in globalThis);
       await page.evaluate(() => xen.ready);
       plainExpect((await new Machine(page).run('echo up')).trim()).toBe('up');
     } finally {

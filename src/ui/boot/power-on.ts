@@ -10,6 +10,16 @@ import { chooseBootEntry } from './boot-menu.ts';
 /** Why there will be no machine on this page. */
 export class NoMachine extends Error {}
 
+/** How long a machine that another tab has is waited for before that is said, and when the user says to try again. */
+const PATIENCE_MS = 400;
+/** The document that this one replaces has it until all its threads have ended. */
+const RELOAD_PATIENCE_MS = 5000;
+const AGAIN_PATIENCE_MS = 5000;
+/** Until the user is told that something is waited for. */
+const NOTE_MS = 500;
+
+const TRY_AGAIN = 'Try again';
+
 const ENTRIES: readonly { readonly title: string; readonly explanation: string; readonly stored: boolean }[] = [
   { title: 'webxen', explanation: 'The machine of this browser: its files survive a reload.', stored: true },
   {
@@ -34,10 +44,32 @@ export async function powerOn(place: HTMLElement, parameters: URLSearchParams, o
   const storage = keptStorage(parameters, localStorage);
   const stored = boot !== 'memory' && (boot === 'stored' || (await choosesStored(place)));
   if (!stored) return { machine: storage.machine, kind: 'memory' };
-  const owned = (await takeOwnership(storage.machine, onTaken)) === 'owned';
+  const owned = await takesOwnership(place, storage.machine, onTaken);
   const chosen = owned ? storage : await runsElsewhere(place, storage, onTaken);
   if (chosen.kind !== 'memory') askToKeep();
   return chosen;
+}
+
+async function takesOwnership(place: HTMLElement, machine: string, onTaken: () => void): Promise<boolean> {
+  const note = element(
+    'div',
+    { class: 'no-machine', role: 'status' },
+    element('p', {}, 'The machine is still in use. Waiting a moment for it…'),
+  );
+  const noting = setTimeout(() => {
+    place.append(note);
+  }, NOTE_MS);
+  try {
+    return (await takeOwnership(machine, isReload() ? RELOAD_PATIENCE_MS : PATIENCE_MS, onTaken)) === 'owned';
+  } finally {
+    clearTimeout(noting);
+    note.remove();
+  }
+}
+
+function isReload(): boolean {
+  const [navigation] = performance.getEntriesByType('navigation');
+  return navigation instanceof PerformanceNavigationTiming && navigation.type === 'reload';
 }
 
 async function choosesStored(place: HTMLElement): Promise<boolean> {
@@ -61,7 +93,7 @@ function showMissing(place: HTMLElement, missing: readonly MissingRequirement[])
       element(
         'div',
         { class: 'actions' },
-        button('Try again', () => {
+        button(TRY_AGAIN, () => {
           location.reload();
         }),
       ),
@@ -73,11 +105,16 @@ function runsElsewhere(place: HTMLElement, storage: MachineStorage, onTaken: () 
   const { machine } = storage;
   return new Promise((resolve, reject) => {
     const tryAgain = button(
-      'Try again',
+      TRY_AGAIN,
       () => {
-        void takeOwnership(machine, onTaken).then((ownership) => {
+        tryAgain.disabled = true;
+        tryAgain.textContent = 'Trying…';
+        takeOwnership(machine, AGAIN_PATIENCE_MS, onTaken).then((ownership) => {
+          tryAgain.disabled = false;
+          tryAgain.textContent = TRY_AGAIN;
+          tryAgain.focus();
           if (ownership === 'owned') finish(storage);
-        });
+        }, reject);
       },
       { class: 'primary' },
     );

@@ -10,9 +10,18 @@ const PLEASE_LEAVE = 'please leave';
 
 const lockOf = (machine: string): string => `webxen-machine-${machine}`;
 
-/** Takes the lock when it is free; `onTaken` is called when another tab has taken the machine over, and must end it. */
-export function takeOwnership(machine: string, onTaken: () => void): Promise<Ownership> {
-  return request(machine, { ifAvailable: true }, onTaken);
+/**
+ * Takes the lock when it is free, or becomes so within a while: a tab that is closed, or the document that a reload replaces, may have it
+ * a moment longer. `onTaken` is called when another tab has taken the machine over, and must end it.
+ */
+export async function takeOwnership(machine: string, patienceMs: number, onTaken: () => void): Promise<Ownership> {
+  const patience = AbortSignal.timeout(patienceMs);
+  try {
+    return await request(machine, { signal: patience }, onTaken);
+  } catch (error) {
+    if (!patience.aborted) throw error;
+    return 'elsewhere';
+  }
 }
 
 /** Runs `body` while no tab has the machine, nor can get it; undefined when one has. */
@@ -25,31 +34,22 @@ export async function whileNobodyHas<Result>(machine: string, body: () => Promis
 }
 
 /** Makes the tab that has the machine end it, and owns it afterwards. */
-export async function takeOver(machine: string, onTaken: () => void): Promise<Ownership> {
+export async function takeOver(machine: string, onTaken: () => void): Promise<'owned'> {
   if (!('locks' in navigator)) return 'owned';
   const channel = new BroadcastChannel(lockOf(machine));
   channel.postMessage(PLEASE_LEAVE);
   channel.close();
-  const patience = AbortSignal.timeout(ANSWER_LIMIT_MS);
-  try {
-    return await request(machine, { signal: patience }, onTaken);
-  } catch (error) {
-    if (!patience.aborted) throw error;
-    return request(machine, { steal: true }, onTaken);
-  }
+  const owned = (await takeOwnership(machine, ANSWER_LIMIT_MS, onTaken)) === 'owned';
+  return owned ? 'owned' : request(machine, { steal: true }, onTaken);
 }
 
 /** Browsers without Web Locks own what they open. */
-function request(machine: string, options: LockOptions, onTaken: () => void): Promise<Ownership> {
+function request(machine: string, options: LockOptions, onTaken: () => void): Promise<'owned'> {
   if (!('locks' in navigator)) return Promise.resolve('owned');
   return new Promise((resolve, reject) => {
     let held = false;
     navigator.locks
-      .request(lockOf(machine), options, (lock) => {
-        if (lock === null) {
-          resolve('elsewhere');
-          return undefined;
-        }
+      .request(lockOf(machine), options, () => {
         held = true;
         resolve('owned');
         // Held until the tab goes, or another one asks for it.
