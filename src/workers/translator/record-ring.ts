@@ -1,6 +1,6 @@
 /**
- * Records of bytes on their way from one thread to another, where one of the two reads no messages (a vCPU's never returns to its
- * event loop) and messages cost the sender too much: a ring in shared memory. One thread puts, the other takes.
+ * Records of bytes on their way from one thread to another, where one of the two reads no messages (a vCPU's is seldom in its event
+ * loop) and messages cost the sender too much: a ring in shared memory. One thread puts, the other takes.
  *
  * Two words count the bytes ever put and ever taken; each is written by one side alone, after the bytes it tells of. A record is a
  * word with its length and its bytes, filled up to a multiple of 4. The third word changes whenever the taker is called.
