@@ -11,6 +11,9 @@ describeChunkStore('OpfsChunkStore', async () => {
   return { open: () => Promise.resolve(new OpfsChunkStore(disk.files)) };
 });
 
+/** Writes its journal anew, cuts its file and moves chunks down all the time, between the steps of whoever uses it. */
+const EAGER = { rewriteBytes: 250, trimSlots: 1, turn: () => Promise.resolve() };
+
 const chunk = (value: number): Uint8Array => new Uint8Array(CHUNK_BYTES).fill(value);
 
 /** All that a store says, in a form to compare. */
@@ -63,21 +66,25 @@ async function history(
 describe('OpfsChunkStore', () => {
   it('is what its last commit made it, or the one under way, wherever the machine stops', async () => {
     const whole = new LossyDisk();
-    await history(new OpfsChunkStore(whole.files, 250, 1), new SeededRandom(3), 12, { acknowledged: '', next: '' });
+    await history(new OpfsChunkStore(whole.files, EAGER), new SeededRandom(3), 12, { acknowledged: '', next: '' });
     expect(whole.steps).toBeGreaterThan(30);
     for (let stop = 3; stop < whole.steps; stop += 1) {
       const disk = new LossyDisk();
       const seen = { acknowledged: '[[],[]]', next: '[[],[]]' };
-      const store = new OpfsChunkStore(disk.files, 250, 1);
+      const store = new OpfsChunkStore(disk.files, EAGER);
       disk.stepsLeft = stop - disk.steps < 0 ? 0 : stop - disk.steps;
-      await expect(history(store, new SeededRandom(3), 12, seen)).rejects.toThrow('machine');
+      const outcome = await history(store, new SeededRandom(3), 12, seen).catch((error: unknown) => error);
+      // Chunks may be on their way down after the last commit.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (outcome !== undefined) expect(outcome).toHaveProperty('message', expect.stringContaining('machine'));
+      expect(disk.hasStopped).toBe(true);
       disk.restart(new SeededRandom(stop + 1));
-      const again = new OpfsChunkStore(disk.files, 250, 1);
+      const again = new OpfsChunkStore(disk.files, EAGER);
       const found = await contents(again);
       expect([seen.acknowledged, seen.next], `stopped at step ${stop}`).toContain(found);
       await again.commit({ chunks: [[9999, chunk(9)]] });
       disk.restart(new SeededRandom(stop + 2));
-      expect(await contents(new OpfsChunkStore(disk.files, 250, 1))).toContain('[9999,9]');
+      expect(await contents(new OpfsChunkStore(disk.files, EAGER))).toContain('[9999,9]');
     }
   });
 
@@ -107,11 +114,11 @@ describe('OpfsChunkStore', () => {
 
   it('keeps its journal short', async () => {
     const disk = new LossyDisk();
-    const store = new OpfsChunkStore(disk.files, 2000);
+    const store = new OpfsChunkStore(disk.files, { rewriteBytes: 2000 });
     for (let n = 0; n < 300; n += 1) await store.commit({ records: [['a', new Uint8Array([n & 0xff])]] });
     const sizes = disk.files.journals.map((file) => file.getSize());
     expect(Math.max(...sizes)).toBeLessThan(2500);
-    expect(await contents(new OpfsChunkStore(disk.files, 2000))).toBe(`[[],["a=${299 & 0xff}"]]`);
+    expect(await contents(new OpfsChunkStore(disk.files, { rewriteBytes: 2000 }))).toBe(`[[],["a=${299 & 0xff}"]]`);
   });
 
   it('uses the room of removed chunks again', async () => {
@@ -123,7 +130,7 @@ describe('OpfsChunkStore', () => {
 
   it('gives the room of removed chunks at its end back, and takes the lowest first', async () => {
     const disk = new LossyDisk();
-    const store = new OpfsChunkStore(disk.files, undefined, 4);
+    const store = new OpfsChunkStore(disk.files, { trimSlots: 4 });
     const numbers = Array.from({ length: 20 }, (_, n) => n);
     await store.commit({ chunks: numbers.map((n) => [n, chunk(n)]) });
     const size = (): number => disk.files.chunks.getSize() / CHUNK_BYTES;
@@ -140,7 +147,33 @@ describe('OpfsChunkStore', () => {
     await store.commit({ removedChunks: [6, 7] }).catch(() => undefined);
     disk.failures = 0;
     disk.restart(new SeededRandom(5));
-    expect((await new OpfsChunkStore(disk.files, undefined, 4).readChunks([50]))[0]).toEqual(chunk(50));
+    expect((await new OpfsChunkStore(disk.files, { trimSlots: 4 }).readChunks([50]))[0]).toEqual(chunk(50));
+  });
+
+  it('moves the chunks at its end down when much before them was removed', async () => {
+    const disk = new LossyDisk();
+    const store = new OpfsChunkStore(disk.files, { trimSlots: 4 });
+    await store.commit({ chunks: Array.from({ length: 60 }, (_, n) => [n, chunk(n)]) });
+    const left = [0, 20, 37, 58, 59];
+    await store.commit({ removedChunks: Array.from({ length: 60 }, (_, n) => n).filter((n) => !left.includes(n)) });
+    await store.commit({ chunks: [[70, chunk(70)]] });
+    await expect.poll(() => disk.files.chunks.getSize() / CHUNK_BYTES).toBe(6);
+    const held = JSON.stringify([[...left, 70].map((n) => [n, n]), []]);
+    expect(await contents(store)).toBe(held);
+    disk.restart(new SeededRandom(3));
+    expect(await contents(new OpfsChunkStore(disk.files))).toBe(held);
+  });
+
+  it('leaves few free slots where they are', async () => {
+    const disk = new LossyDisk();
+    const store = new OpfsChunkStore(disk.files, { trimSlots: 4, turn: () => Promise.resolve() });
+    await store.commit({ chunks: Array.from({ length: 60 }, (_, n) => [n, chunk(n)]) });
+    const steps = disk.steps;
+    await store.commit({ removedChunks: Array.from({ length: 15 }, (_, n) => n) });
+    await new Promise((resolve) => setImmediate(resolve));
+    // The entry of the journal and its flush.
+    expect(disk.steps - steps).toBe(2);
+    expect(disk.files.chunks.getSize() / CHUNK_BYTES).toBe(60);
   });
 
   it('carries volumes', async () => {

@@ -5,23 +5,34 @@
  * Order of a commit: chunks into free slots, flush; one journal entry, flush. An entry that is whole is a commit that happened.
  * A slot is free for others only after the entry that let it go has been flushed. A journal that has grown far beyond what it
  * says is written anew into the other of two files, which counts as soon as its first entry is whole.
+ *
+ * Free slots at the end of the file of chunks are given back to the browser. When many are free before chunks in use, those
+ * chunks are moved down between other operations, each few by a commit that places them anew.
  */
 import { CHUNK_BYTES, StorageError, type ChunkBatch, type ChunkStore } from '../../engine/storage/chunk-store.ts';
 import { encodeEntry, readJournal, type JournalEntry } from './journal.ts';
 import type { StoreFile, StoreFiles } from './opfs-files.ts';
+import { SlotTable } from './slot-table.ts';
 
 /** A journal is written anew when it has more bytes than this and than so many times its contents. */
 const REWRITE_BYTES = 1024 * 1024;
 const REWRITE_FACTOR = 4;
 /** The file of chunks is cut when so many slots at its end are free, 16 MiB: fewer are soon taken again. */
 const TRIM_SLOTS = 64;
+/** Chunks are moved down when one of so many slots is free, and this many at a time: a few milliseconds. */
+const SPARSE_SHARE = 4;
+const MOVED_CHUNKS = 16;
+
+export interface OpfsChunkStoreOptions {
+  readonly rewriteBytes?: number;
+  readonly trimSlots?: number;
+  /** Resolves when other operations have had their turn. */
+  readonly turn?: () => Promise<void>;
+}
 
 export class OpfsChunkStore implements ChunkStore {
-  private readonly slots = new Map<number, number>();
+  private readonly slots = new SlotTable();
   private readonly named = new Map<string, Uint8Array>();
-  /** Taken from its end. */
-  private free: number[] = [];
-  private slotCount = 0;
   /** With so many free slots it is worth a look whether some of them are the file's end. */
   private trimFrom: number;
   private current = 0;
@@ -30,12 +41,18 @@ export class OpfsChunkStore implements ChunkStore {
   /** Slots of commits that failed at their end: the entry that names them may be on disk until the next one is. */
   private quarantined: number[] = [];
   private lost: string | undefined;
+  private compacting = false;
+  private readonly rewriteBytes: number;
+  private readonly trimSlots: number;
+  private readonly turn: () => Promise<void>;
 
   constructor(
     private readonly files: StoreFiles,
-    private readonly rewriteBytes = REWRITE_BYTES,
-    private readonly trimSlots = TRIM_SLOTS,
+    { rewriteBytes = REWRITE_BYTES, trimSlots = TRIM_SLOTS, turn = nextTask }: OpfsChunkStoreOptions = {},
   ) {
+    this.rewriteBytes = rewriteBytes;
+    this.trimSlots = trimSlots;
+    this.turn = turn;
     this.trimFrom = trimSlots;
     this.recover();
   }
@@ -44,17 +61,13 @@ export class OpfsChunkStore implements ChunkStore {
     await this.begin();
     return numbers.map((number) => {
       const slot = this.slots.get(number);
-      if (slot === undefined) return undefined;
-      const bytes = new Uint8Array(CHUNK_BYTES);
-      // What a file has lost reads as zeros here, and does not match its checksum above.
-      this.guarded(() => this.files.chunks.read(bytes, { at: slot * CHUNK_BYTES }));
-      return bytes;
+      return slot === undefined ? undefined : this.readSlot(slot);
     });
   }
 
   async chunkNumbers(): Promise<readonly number[]> {
     await this.begin();
-    return [...this.slots.keys()];
+    return this.slots.numbers();
   }
 
   async records(): Promise<ReadonlyMap<string, Uint8Array>> {
@@ -62,35 +75,11 @@ export class OpfsChunkStore implements ChunkStore {
     return new Map([...this.named].map(([key, bytes]) => [key, bytes.slice()]));
   }
 
-  async commit({ chunks = [], removedChunks = [], records = [], removedRecords = [] }: ChunkBatch): Promise<void> {
+  async commit(batch: ChunkBatch): Promise<void> {
     await this.begin();
-    const taken: number[] = [];
-    const placed = chunks.map(([number]) => {
-      const slot = this.free.pop() ?? this.slotCount++;
-      taken.push(slot);
-      return [number, slot] as const;
-    });
-    this.trimFrom = Math.min(this.trimFrom, this.free.length + this.trimSlots);
-    const entry: JournalEntry = {
-      placed,
-      removedChunks: removedChunks.filter((number) => this.slots.has(number)),
-      records: records.map(([key, bytes]) => [key, bytes.slice()]),
-      removedRecords,
-    };
-    try {
-      chunks.forEach(([, bytes], n) => {
-        writeWhole(this.files.chunks, bytes, (taken[n] ?? 0) * CHUNK_BYTES);
-      });
-      if (chunks.length > 0) this.files.chunks.flush();
-      this.append(encodeEntry(entry));
-    } catch (cause) {
-      this.quarantined.push(...taken);
-      throw storageError(cause);
-    }
-    this.free.push(...this.quarantined.splice(0));
-    this.apply(entry);
+    this.commitNow(batch);
     this.rewriteIfLong();
-    if (this.free.length >= this.trimFrom) this.trim();
+    if (this.slots.freeCount >= this.trimFrom) this.trim();
   }
 
   close(): Promise<void> {
@@ -120,15 +109,42 @@ export class OpfsChunkStore implements ChunkStore {
     this.generation = generations[this.current] ?? 0;
     for (const entry of entries) this.apply(entry);
     this.journalBytes = endBytes;
-    this.free = [];
-    const used = new Set(this.slots.values());
-    this.slotCount = this.endOfUse();
-    for (let slot = this.slotCount - 1; slot >= 0; slot -= 1) if (!used.has(slot)) this.free.push(slot);
+    this.slots.settle();
     this.guarded(() => {
       // Behind the last whole entry: what a crash left of the next one.
       this.journal.truncate(endBytes);
-      this.files.chunks.truncate(this.slotCount * CHUNK_BYTES);
+      this.files.chunks.truncate(this.slots.count * CHUNK_BYTES);
     });
+  }
+
+  private readSlot(slot: number): Uint8Array {
+    const bytes = new Uint8Array(CHUNK_BYTES);
+    // What a file has lost reads as zeros here, and does not match its checksum above.
+    this.guarded(() => this.files.chunks.read(bytes, { at: slot * CHUNK_BYTES }));
+    return bytes;
+  }
+
+  private commitNow({ chunks = [], removedChunks = [], records = [], removedRecords = [] }: ChunkBatch): void {
+    const placed = chunks.map(([number]) => [number, this.slots.take()] as const);
+    this.trimFrom = Math.min(this.trimFrom, this.slots.freeCount + this.trimSlots);
+    const entry: JournalEntry = {
+      placed,
+      removedChunks: removedChunks.filter((number) => this.slots.get(number) !== undefined),
+      records: records.map(([key, bytes]) => [key, bytes.slice()]),
+      removedRecords,
+    };
+    try {
+      chunks.forEach(([, bytes], n) => {
+        writeWhole(this.files.chunks, bytes, (placed[n]?.[1] ?? 0) * CHUNK_BYTES);
+      });
+      if (chunks.length > 0) this.files.chunks.flush();
+      this.append(encodeEntry(entry));
+    } catch (cause) {
+      this.quarantined.push(...placed.map(([, slot]) => slot));
+      throw storageError(cause);
+    }
+    this.slots.release(this.quarantined.splice(0));
+    this.apply(entry);
   }
 
   private append(bytes: Uint8Array): void {
@@ -144,18 +160,14 @@ export class OpfsChunkStore implements ChunkStore {
   }
 
   private apply({ placed, records, removedChunks, removedRecords }: JournalEntry): void {
-    for (const number of removedChunks) {
-      const slot = this.slots.get(number);
-      if (slot !== undefined) this.free.push(slot);
-      this.slots.delete(number);
-    }
-    for (const [number, slot] of placed) this.slots.set(number, slot);
+    for (const number of removedChunks) this.slots.remove(number);
+    for (const [number, slot] of placed) this.slots.place(number, slot);
     for (const key of removedRecords) this.named.delete(key);
     for (const [key, bytes] of records) this.named.set(key, bytes);
   }
 
   private rewriteIfLong(): void {
-    let contents = this.slots.size * 16;
+    let contents = this.slots.chunkCount * 16;
     for (const bytes of this.named.values()) contents += bytes.length;
     if (this.journalBytes <= Math.max(this.rewriteBytes, contents * REWRITE_FACTOR)) return;
     try {
@@ -166,26 +178,37 @@ export class OpfsChunkStore implements ChunkStore {
     }
   }
 
-  private endOfUse(): number {
-    let end = 0;
-    for (const slot of this.slots.values()) end = Math.max(end, slot + 1);
-    return end;
-  }
-
   /** Gives free slots at the file's end back to the browser, and has the lowest of the others taken first. */
   private trim(): void {
-    const end = this.endOfUse();
-    if (this.slotCount - end >= this.trimSlots) {
-      this.slotCount = end;
-      this.free = this.free.filter((slot) => slot < end);
+    if (this.slots.cut(this.trimSlots)) {
       try {
-        this.files.chunks.truncate(end * CHUNK_BYTES);
+        this.files.chunks.truncate(this.slots.count * CHUNK_BYTES);
       } catch {
         // Then the file stays as long as it is: what stands behind the end is nobody's.
       }
     }
-    this.free.sort((a, b) => b - a);
-    this.trimFrom = this.free.length + this.trimSlots;
+    this.slots.sort();
+    this.trimFrom = this.slots.freeCount + this.trimSlots;
+    const { freeCount, count } = this.slots;
+    if (!this.compacting && freeCount >= this.trimSlots && freeCount * SPARSE_SHARE > count) void this.compact();
+  }
+
+  /** Moves the last chunks of the file into free slots before them until the file has no more slots than chunks, or nearly. */
+  private async compact(): Promise<void> {
+    this.compacting = true;
+    try {
+      for (;;) {
+        await this.turn();
+        const moved = this.lost === undefined ? this.slots.movable(MOVED_CHUNKS) : [];
+        if (moved.length === 0) break;
+        this.commitNow({ chunks: moved.map(([number, slot]) => [number, this.readSlot(slot)]) });
+        this.rewriteIfLong();
+        this.trim();
+      }
+    } catch {
+      // They stay where they are; it is tried again when more slots are free.
+    }
+    this.compacting = false;
   }
 
   /** Cuts off what may not count. A file that cannot even be cut ends the store: what it says later would be in doubt. */
@@ -204,7 +227,7 @@ export class OpfsChunkStore implements ChunkStore {
     const file = this.files.journals[other];
     const entry = encodeEntry({
       generation: this.generation + 1,
-      placed: [...this.slots],
+      placed: this.slots.entries(),
       removedChunks: [],
       records: [...this.named],
       removedRecords: [],
@@ -229,6 +252,8 @@ export class OpfsChunkStore implements ChunkStore {
     }
   }
 }
+
+const nextTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 function writeWhole(file: StoreFile, bytes: Uint8Array, at: number): void {
   const written = file.write(bytes, { at });

@@ -84,6 +84,10 @@ export class LossyDisk {
   private readonly all = [new LossyFile(this), new LossyFile(this), new LossyFile(this)] as const;
   readonly files: StoreFiles = { chunks: this.all[0], journals: [this.all[1], this.all[2]] };
 
+  get hasStopped(): boolean {
+    return this.stopped;
+  }
+
   step(changes: boolean): void {
     if (this.stopped) throw new Crash('the machine has stopped');
     if (!changes) return;
