@@ -1,6 +1,7 @@
 /** The decoders that the platform brings to the engine: in workers, pages and Node alike. */
 import { createGunzip, gunzipStream, type Gunzip, type GzipPadding } from '../engine/codec/gunzip.ts';
 import type { PlatformDecoders } from '../engine/codec/compression.ts';
+import { createCrc32 } from '../engine/codec/crc32.ts';
 import { createInflate, type Inflate } from '../engine/codec/inflate.ts';
 import { createUnlz4 } from '../engine/codec/lz4.ts';
 import { createUnxz } from '../engine/codec/xz.ts';
@@ -9,6 +10,7 @@ import { createUnzstd } from '../engine/codec/zstd.ts';
 import { unzstdFrame, unzstdStream, zstdExportsOf, type ZstdExports, type ZstdStreamLibrary } from '../engine/codec/zstd-stream.ts';
 import type { ImageDecoders } from '../engine/images/import-disk.ts';
 import type { ByteStream } from '../engine/images/transfer.ts';
+import type { Crc32 } from '../engine/storage/crc32.ts';
 
 /**
  * Decoders of compressed kernels.
@@ -26,6 +28,8 @@ export function platformDecoders(loadCodec: () => Promise<WebAssembly.Module>): 
 /** Decoders of disk images, and the encoder of what is exported. */
 export interface ImageCodecs extends ImageDecoders {
   gzip(input: ByteStream): ByteStream;
+  /** The sum of long inputs. */
+  crc32(): Promise<Crc32>;
   readonly gunzip: Gunzip;
   /** What a gzip file makes, as it comes; rejects with GzipError. */
   gunzipStream(input: ByteStream, onPadding: (padding: GzipPadding) => void): ByteStream;
@@ -58,6 +62,7 @@ export function imageCodecs(loadCodec: () => Promise<WebAssembly.Module>): Image
       }
     },
     gzip,
+    crc32: async () => createCrc32(await loadCodec()),
     gunzip: createGunzip(loadCodec),
     gunzipStream: async function* (input, onPadding) {
       yield* gunzipStream(await loadCodec(), input, onPadding);

@@ -5,7 +5,7 @@
 import type { BaseChunks } from './base-chunks.ts';
 import { CHUNK_BYTES, StorageError, type ChunkStore } from './chunk-store.ts';
 import type { ChunkCache } from './chunk-cache.ts';
-import { crc32 } from './crc32.ts';
+import type { Crc32 } from './crc32.ts';
 import type { ChunkEntry } from './volume-maps.ts';
 
 /** What the map of the volume says at an index now; undefined when the volume is gone. StorageError. */
@@ -20,6 +20,7 @@ export class ChunkLoader {
     private readonly store: ChunkStore,
     private readonly cache: ChunkCache,
     private readonly bases: BaseChunks,
+    private readonly crc32: Crc32,
   ) {}
 
   /** The first index must come, the others may fail. StorageError EIO that names the chunk. */
@@ -49,7 +50,7 @@ export class ChunkLoader {
     const fetched = await this.bases.fetch(numbers.filter((_, n) => chunks[n] === undefined));
     return numbers.map((number, n) => {
       const bytes = chunks[n] ?? fetched.get(number);
-      if (bytes?.length === CHUNK_BYTES && crc32(bytes) === sums.get(number)) return bytes;
+      if (bytes?.length === CHUNK_BYTES && this.crc32(bytes) === sums.get(number)) return bytes;
       const what = bytes === undefined ? 'is missing' : 'does not match its checksum';
       throw new StorageError('EIO', `chunk ${number} ${what}`);
     });
@@ -89,7 +90,7 @@ export class ChunkLoader {
       const bytes = chunks[n] ?? fetched?.get(number);
       if (failures.has(number)) return;
       const { index, sum } = wanted.get(number) ?? { index: 0, sum: 0 };
-      if (bytes?.length === CHUNK_BYTES && crc32(bytes) === sum) {
+      if (bytes?.length === CHUNK_BYTES && this.crc32(bytes) === sum) {
         this.cache.put(number, bytes);
         return;
       }
@@ -107,7 +108,7 @@ export class ChunkLoader {
   ): Promise<Map<number, Uint8Array>> {
     try {
       const fetched = await this.bases.fetch(numbers);
-      this.keep([...fetched].filter(([number, bytes]) => crc32(bytes) === wanted.get(number)?.sum));
+      this.keep([...fetched].filter(([number, bytes]) => this.crc32(bytes) === wanted.get(number)?.sum));
       return fetched;
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);

@@ -13,7 +13,7 @@ import type { BaseImage } from './base-image.ts';
 import { CHUNK_BYTES, StorageError, type ChunkStore } from './chunk-store.ts';
 import { ChunkCache } from './chunk-cache.ts';
 import { ChunkLoader } from './chunk-loader.ts';
-import { crc32 } from './crc32.ts';
+import { crc32, type Crc32 } from './crc32.ts';
 import { SECTOR_BYTES } from './disk-image.ts';
 import { AHEAD_CHUNKS_MAX, PIECE_CHUNKS } from './read-ahead.ts';
 import { Volume, type VolumeHost } from './volume.ts';
@@ -47,6 +47,8 @@ export interface VolumePoolOptions {
   readonly dirtyLimitBytes?: number;
   /** Images that volumes are, or were, made from. */
   readonly baseImages?: readonly BaseImage[];
+  /** The sum of a chunk, by something faster than tables. */
+  readonly crc32?: Crc32;
   /** Lines for the log: damage found, commits that failed behind a writer's back. */
   readonly log?: (line: string) => void;
 }
@@ -104,6 +106,7 @@ export class VolumePool {
   private readonly bases: BaseChunks;
   private readonly loader: ChunkLoader;
   private readonly dirtyLimit: number;
+  private readonly crc32: Crc32;
   private readonly host: VolumeHost;
   private readonly commitListeners = new Set<(volumes: readonly Volume[]) => void>();
   private foreign = new Map<string, Uint8Array>();
@@ -126,7 +129,8 @@ export class VolumePool {
     this.dirtyLimit = Math.max(2, Math.floor((options.dirtyLimitBytes ?? DIRTY_LIMIT_BYTES) / CHUNK_BYTES));
     this.cache = new ChunkCache(Math.max(options.cacheBytes ?? CACHE_BYTES, CACHE_BYTES_MIN), SPARE_CHUNKS);
     this.bases = new BaseChunks(options.baseImages ?? []);
-    this.loader = new ChunkLoader(store, this.cache, this.bases);
+    this.crc32 = options.crc32 ?? crc32;
+    this.loader = new ChunkLoader(store, this.cache, this.bases, this.crc32);
     this.host = {
       committed: (volume, index) => this.maps.entry(this.entry(volume).pages, index, volume.name).number,
       cached: (number) => this.cache.get(number),
@@ -542,7 +546,7 @@ export class VolumePool {
           const holds = bytes !== undefined && !isZero(bytes);
           const number = holds ? this.newNumber() : 0;
           if (holds) fresh.push([number, bytes]);
-          maps.set(pages, index, number, holds ? crc32(bytes) : 0, entry.volume.name);
+          maps.set(pages, index, number, holds ? this.crc32(bytes) : 0, entry.volume.name);
         }
         maps.dropEmptyPages(pages);
       }

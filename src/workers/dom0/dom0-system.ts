@@ -267,7 +267,8 @@ async function openFiles(
     return [];
   });
   try {
-    const pool = await VolumePool.open(await platform.chunkStore(storage), { baseImages, log: say });
+    const crc32 = await platform.codecs.crc32();
+    const pool = await VolumePool.open(await platform.chunkStore(storage), { baseImages, crc32, log: say });
     await removeUnfinishedTransfers(pool);
     let earlier: EarlierFiles | undefined;
     const { fileSystem: root, fresh } = await NativeFileSystem.open(

@@ -1,10 +1,20 @@
 /**
  * CRC-32 (IEEE 802.3) and CRC-64 (ECMA-182), both reflected, eight bytes a step: table k holds the CRC of a byte followed
  * by k zero bytes.
+ *
+ * Long inputs of CRC-32 are shortened first, without tables. Modulo the CRC's polynomial x^300 = x^155 + x^117 + x^89 + 1, and
+ * since squaring keeps such an equation true, y^300 = y^155 + y^117 + y^89 + 1 for y = x^128 too. So 16 bytes that have at least
+ * 300 times as many behind them may be dropped when they are added to those 145, 183, 211 and 300 places further on, and the
+ * last 4800 bytes, so changed, have the CRC of all of them. (The exponents are the first of their kind that a search finds.)
  */
 
 const CRC32_POLYNOMIAL: u32 = 0xedb88320;
 const CRC64_POLYNOMIAL: u64 = 0xc96c5795d7870f42;
+/** 300 places of 16 bytes, and how many bytes are taken before they are moved back. */
+const FOLDED_BYTES: usize = 300 * 16;
+const BLOCK_BYTES: usize = 16384;
+const FOLDED = memory.data(300 * 16 + 16384, 16);
+
 const TABLES = 8;
 const CRC32_TABLES = memory.data(TABLES * 256 * 4);
 const CRC64_TABLES = memory.data(TABLES * 256 * 8);
@@ -47,8 +57,45 @@ export function crc32(from: usize, bytes: usize): u32 {
 /** The CRC of bytes whose first part has the CRC given. */
 export function moreCrc32(before: u32, from: usize, bytes: usize): u32 {
   if (!tablesMade) makeTables();
+  if (bytes < 2 * FOLDED_BYTES) return ~stepsOfCrc32(~before, from, bytes);
+  const short = bytes % 16;
+  fold(~before, from, bytes - short);
+  return ~stepsOfCrc32(stepsOfCrc32(0, FOLDED, FOLDED_BYTES), from + bytes - short, short);
+}
+
+/** Leaves at FOLDED what has, after nothing, the CRC that these bytes have after `before`. They are a multiple of 16, and more. */
+function fold(before: u32, from: usize, bytes: usize): void {
+  // Sums of the 300 places before the one in turn; what the first of them holds is added to the first 16 bytes only.
+  memory.fill(FOLDED, 0, FOLDED_BYTES);
+  store<u32>(FOLDED, before);
+  const end = from + bytes - FOLDED_BYTES;
+  while (from < end) {
+    const length = min<usize>(BLOCK_BYTES, end - from);
+    for (let at = FOLDED; at < FOLDED + length; at += 16) {
+      v128.store(at, foldedInto(at, v128.load(from)), FOLDED_BYTES);
+      from += 16;
+    }
+    memory.copy(FOLDED, FOLDED + length, FOLDED_BYTES);
+  }
+  // The last ones are not dropped, so that nothing of them is added to those behind.
+  memory.fill(FOLDED + FOLDED_BYTES, 0, FOLDED_BYTES);
+  for (let at = FOLDED; at < FOLDED + FOLDED_BYTES; at += 16) {
+    v128.store(at, foldedInto(at, v128.load(from)));
+    from += 16;
+  }
+}
+
+/** 16 bytes and what was dropped 145, 183, 211 and 300 places before. */
+@inline
+function foldedInto(at: usize, bytes: v128): v128 {
+  const near = v128.xor(v128.load(at, 155 * 16), v128.load(at, 117 * 16));
+  const far = v128.xor(v128.load(at, 89 * 16), v128.load(at));
+  return v128.xor(bytes, v128.xor(near, far));
+}
+
+/** The register of the CRC, which is its complement, after these bytes. */
+function stepsOfCrc32(crc: u32, from: usize, bytes: usize): u32 {
   const end = from + bytes;
-  let crc: u32 = ~before;
   while (end - from >= 8) {
     const word = load<u64>(from) ^ (<u64>crc);
     crc =
@@ -63,7 +110,7 @@ export function moreCrc32(before: u32, from: usize, bytes: usize): u32 {
     from += 8;
   }
   for (; from < end; from += 1) crc = (crc >> 8) ^ step32(<u64>(crc ^ load<u8>(from)), 0);
-  return ~crc;
+  return crc;
 }
 
 export function crc64(from: usize, bytes: usize): u64 {
