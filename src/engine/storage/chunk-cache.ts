@@ -1,7 +1,8 @@
 /**
  * Chunks read or written lately, by number. A chunk never changes under its number, so entries need no invalidation, are
  * shared by all volumes, and must not be written to. The buffer of a chunk that leaves the cache is used again: who looks one up
- * is done with it before anything else runs, or looks it up again.
+ * is done with it before anything else runs, or looks it up again. Buffers are shared memory, so that the thread that has the
+ * store reads and writes them in place.
  */
 import { CHUNK_BYTES } from './chunk-store.ts';
 
@@ -47,12 +48,11 @@ export class ChunkCache {
 
   /** A buffer for a chunk, with anything in it: memory that is new costs more than a copy does. */
   buffer(): Uint8Array {
-    return this.spare.pop() ?? new Uint8Array(CHUNK_BYTES);
+    return this.spare.pop() ?? new Uint8Array(new SharedArrayBuffer(CHUNK_BYTES));
   }
 
-  /** The buffer of a chunk that nobody uses any more. */
+  /** The buffer of a chunk that nobody uses any more; one that did not come from here may be somebody's. */
   release(bytes: Uint8Array): void {
-    const whole = bytes.length === CHUNK_BYTES && bytes.buffer.byteLength === CHUNK_BYTES;
-    if (whole && this.spare.length < this.spareChunks) this.spare.push(bytes);
+    if (bytes.buffer instanceof SharedArrayBuffer && this.spare.length < this.spareChunks) this.spare.push(bytes);
   }
 }

@@ -77,13 +77,17 @@ export class ChunkLoader {
     const failures = new Map<number, StorageError>();
     const numbers = [...wanted.keys()];
     let chunks: (Uint8Array | undefined)[];
+    const buffers = numbers.map(() => this.cache.buffer());
     try {
-      chunks = await this.store.readChunks(numbers);
+      chunks = await this.store.readChunks(numbers, buffers);
     } catch (cause) {
       const failure = new StorageError('EIO', `volume ${volumeName} cannot be read: ${String(cause)}`, { cause });
       for (const number of numbers) failures.set(number, failure);
       return failures;
     }
+    buffers.forEach((buffer, n) => {
+      if (chunks[n] !== buffer) this.cache.release(buffer);
+    });
     const absent = numbers.filter((number, n) => chunks[n] === undefined && this.bases.isBase(number));
     const fetched = absent.length > 0 ? await this.fetchBases(volumeName, absent, wanted, failures) : undefined;
     numbers.forEach((number, n) => {

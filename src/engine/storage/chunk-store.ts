@@ -21,8 +21,12 @@ export interface ChunkBatch {
 }
 
 export interface ChunkStore {
-  /** The chunks in the order asked for, each a copy of the caller's own; undefined for a number that was never committed. */
-  readChunks(numbers: readonly number[]): Promise<(Uint8Array | undefined)[]>;
+  /**
+   * The chunks in the order asked for, each the caller's own; undefined for a number that was never committed.
+   * @param buffers of CHUNK_BYTES, one for each: a store may put the chunk there and give that back, or leave it alone. After a
+   *   rejection they may still be written to.
+   */
+  readChunks(numbers: readonly number[], buffers?: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
   chunkNumbers(): Promise<readonly number[]>;
   records(): Promise<ReadonlyMap<string, Uint8Array>>;
   commit(batch: ChunkBatch): Promise<void>;

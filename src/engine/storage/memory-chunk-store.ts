@@ -5,8 +5,13 @@ export class MemoryChunkStore implements ChunkStore {
   private readonly chunks = new Map<number, Uint8Array>();
   private readonly named = new Map<string, Uint8Array>();
 
-  readChunks(numbers: readonly number[]): Promise<(Uint8Array | undefined)[]> {
-    return Promise.resolve(numbers.map((number) => this.chunks.get(number)?.slice()));
+  readChunks(numbers: readonly number[], buffers: readonly Uint8Array[] = []): Promise<(Uint8Array | undefined)[]> {
+    const read = (number: number, buffer: Uint8Array | undefined): Uint8Array | undefined => {
+      const bytes = this.chunks.get(number);
+      if (bytes !== undefined) buffer?.set(bytes);
+      return bytes && (buffer ?? bytes.slice());
+    };
+    return Promise.resolve(numbers.map((number, n) => read(number, buffers[n])));
   }
 
   chunkNumbers(): Promise<readonly number[]> {

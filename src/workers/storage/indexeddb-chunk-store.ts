@@ -52,6 +52,7 @@ export interface IndexedDbOptions {
 export class IndexedDbChunkStore implements ChunkStore {
   private lost: string | undefined;
   private readonly mark = crypto.randomUUID();
+  private readonly scratch = new Uint8Array(CHUNK_BYTES);
 
   private constructor(
     private readonly database: IDBDatabase,
@@ -123,8 +124,11 @@ export class IndexedDbChunkStore implements ChunkStore {
       };
       const chunkStore = transaction.objectStore(CHUNKS);
       const recordStore = transaction.objectStore(RECORDS);
-      // The value is cloned by put: a chunk that fills its buffer needs no copy of ours first.
-      for (const [number, bytes] of chunks) chunkStore.put(whole(bytes), number);
+      // Values are cloned by put, before it returns, and may not be shared memory.
+      for (const [number, bytes] of chunks) {
+        this.scratch.set(bytes);
+        chunkStore.put(this.scratch.buffer, number);
+      }
       for (const number of removedChunks) chunkStore.delete(number);
       for (const [key, bytes] of records) recordStore.put(whole(bytes), key);
       for (const key of removedRecords) recordStore.delete(key);

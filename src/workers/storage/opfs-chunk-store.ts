@@ -57,11 +57,11 @@ export class OpfsChunkStore implements ChunkStore {
     this.recover();
   }
 
-  async readChunks(numbers: readonly number[]): Promise<(Uint8Array | undefined)[]> {
+  async readChunks(numbers: readonly number[], buffers: readonly Uint8Array[] = []): Promise<(Uint8Array | undefined)[]> {
     await this.begin();
-    return numbers.map((number) => {
+    return numbers.map((number, n) => {
       const slot = this.slots.get(number);
-      return slot === undefined ? undefined : this.readSlot(slot);
+      return slot === undefined ? undefined : this.readSlot(slot, buffers[n]);
     });
   }
 
@@ -117,11 +117,10 @@ export class OpfsChunkStore implements ChunkStore {
     });
   }
 
-  private readSlot(slot: number): Uint8Array {
-    const bytes = new Uint8Array(CHUNK_BYTES);
+  private readSlot(slot: number, bytes: Uint8Array = new Uint8Array(CHUNK_BYTES)): Uint8Array {
+    const read = this.guarded(() => this.files.chunks.read(bytes, { at: slot * CHUNK_BYTES }));
     // What a file has lost reads as zeros here, and does not match its checksum above.
-    this.guarded(() => this.files.chunks.read(bytes, { at: slot * CHUNK_BYTES }));
-    return bytes;
+    return bytes.fill(0, read);
   }
 
   private commitNow({ chunks = [], removedChunks = [], records = [], removedRecords = [] }: ChunkBatch): void {

@@ -106,6 +106,18 @@ describe('RemoteChunkStore', () => {
     await store.close();
   });
 
+  it('has chunks put into shared buffers, and copies those of any other', async () => {
+    const store = await remotely(() => new MemoryChunkStore()).store;
+    await store.commit({ chunks: [[1, chunk(1)]] });
+    const shared = new Uint8Array(new SharedArrayBuffer(CHUNK_BYTES));
+    expect((await store.readChunks([1], [shared]))[0]).toBe(shared);
+    expect(shared[5]).toBe(1);
+    const plain = chunk(3);
+    const [read] = await store.readChunks([1], [plain]);
+    expect([read?.[5], plain[5]]).toEqual([1, 3]);
+    await store.close();
+  });
+
   it('passes on the kind of an error', async () => {
     const faulty = new FaultyChunkStore(new MemoryChunkStore());
     const store = await remotely(() => faulty).store;

@@ -1,10 +1,10 @@
 /**
  * A ChunkStore that lives on another thread. What stores keep a thread busy with, or blocked on (cloning values, waiting for the
  * disk), is not domain 0's time then, and guests are served meanwhile.
- * A commit's chunks are copied into buffers that go over and come back.
+ * Chunks in shared memory are read and written in place, all else is copied over.
  */
 import { StorageError, type ChunkBatch, type ChunkStore } from '../../engine/storage/chunk-store.ts';
-import type { StoreAnswer, StoreCall, StoreEndpoint, StoreKind, StoreRequest } from './store-messages.ts';
+import type { ReadChunk, StoreAnswer, StoreCall, StoreEndpoint, StoreKind, StoreRequest } from './store-messages.ts';
 
 export interface StoreThread {
   readonly endpoint: StoreEndpoint;
@@ -14,12 +14,8 @@ export interface StoreThread {
   onFail(listener: (reason: string) => void): void;
 }
 
-/** Buffers of chunks kept for the next commit: two batches. */
-const SPARE_BUFFERS = 32;
-
 export class RemoteChunkStore implements ChunkStore {
   private readonly waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
-  private readonly spare: ArrayBuffer[] = [];
   private nextId = 1;
   private dead: StorageError | undefined;
 
@@ -47,9 +43,10 @@ export class RemoteChunkStore implements ChunkStore {
     return store;
   }
 
-  async readChunks(numbers: readonly number[]): Promise<(Uint8Array | undefined)[]> {
-    const buffers = (await this.call({ method: 'readChunks', numbers })) as (ArrayBuffer | undefined)[];
-    return buffers.map((buffer) => buffer && new Uint8Array(buffer));
+  async readChunks(numbers: readonly number[], buffers: readonly Uint8Array[] = []): Promise<(Uint8Array | undefined)[]> {
+    const shared = buffers.every(isShared) ? buffers : [];
+    const chunks = (await this.call({ method: 'readChunks', numbers, buffers: shared })) as ReadChunk[];
+    return chunks.map((chunk, n) => (chunk === 'in its buffer' ? buffers[n] : chunk));
   }
 
   async chunkNumbers(): Promise<readonly number[]> {
@@ -61,13 +58,15 @@ export class RemoteChunkStore implements ChunkStore {
   }
 
   async commit({ chunks = [], removedChunks = [], records = [], removedRecords = [] }: ChunkBatch): Promise<void> {
-    const moved = chunks.map(([number, bytes]) => [number, this.copyOf(bytes)] as const);
     // Views of something bigger would take all of it along.
-    const whole = records.map(([key, bytes]) => [key, bytes.slice()] as const);
-    await this.call(
-      { method: 'commit', batch: { chunks: moved, removedChunks, records: whole, removedRecords } },
-      moved.map(([, buffer]) => buffer),
-    );
+    const whole = (bytes: Uint8Array): Uint8Array => (bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice());
+    const batch: ChunkBatch = {
+      chunks: chunks.map(([number, bytes]) => [number, isShared(bytes) ? bytes : whole(bytes)]),
+      removedChunks,
+      records: records.map(([key, bytes]) => [key, whole(bytes)]),
+      removedRecords,
+    };
+    await this.call({ method: 'commit', batch });
   }
 
   async close(): Promise<void> {
@@ -83,29 +82,23 @@ export class RemoteChunkStore implements ChunkStore {
     this.waiting.clear();
   }
 
-  private copyOf(bytes: Uint8Array): ArrayBuffer {
-    const fits = this.spare.at(-1)?.byteLength === bytes.length;
-    const buffer = (fits ? this.spare.pop() : undefined) ?? new ArrayBuffer(bytes.length);
-    new Uint8Array(buffer).set(bytes);
-    return buffer;
-  }
-
-  private call(call: StoreCall, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {
+  private call(call: StoreCall): Promise<unknown> {
     if (this.dead !== undefined) return Promise.reject(this.dead);
     const id = this.nextId;
     this.nextId += 1;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
       const request: StoreRequest = { id, call };
-      this.thread.endpoint.postMessage(request, transfer);
+      this.thread.endpoint.postMessage(request, []);
     });
   }
 
-  private answered({ id, value, returned = [], failure }: StoreAnswer): void {
-    this.spare.push(...returned.slice(0, SPARE_BUFFERS - this.spare.length));
+  private answered({ id, value, failure }: StoreAnswer): void {
     const waiting = this.waiting.get(id);
     this.waiting.delete(id);
     if (failure === undefined) waiting?.resolve(value);
     else waiting?.reject(failure.code === undefined ? new Error(failure.message) : new StorageError(failure.code, failure.message));
   }
 }
+
+const isShared = ({ buffer }: Uint8Array): boolean => buffer instanceof SharedArrayBuffer;

@@ -1,6 +1,6 @@
 /** The thread that has the machine's store: opens it when told to and carries out what RemoteChunkStore asks for, side by side. */
 import { StorageError, type ChunkStore } from '../../engine/storage/chunk-store.ts';
-import type { StoreAnswer, StoreCall, StoreEndpoint, StoreKind, StoreRequest } from './store-messages.ts';
+import type { ReadChunk, StoreAnswer, StoreCall, StoreEndpoint, StoreKind, StoreRequest } from './store-messages.ts';
 
 interface Outcome {
   readonly value?: unknown;
@@ -19,19 +19,18 @@ export function serveChunkStore(endpoint: StoreEndpoint, open: (kind: StoreKind,
     if (store === undefined) throw new StorageError('EIO', 'the storage is not open');
     switch (call.method) {
       case 'readChunks': {
-        const chunks = await store.readChunks(call.numbers);
-        const buffers = chunks.map((bytes) => bytes && ownBuffer(bytes));
-        return { value: buffers, moved: buffers.filter((buffer) => buffer !== undefined) };
+        const { numbers, buffers } = call;
+        const chunks = await store.readChunks(numbers, buffers);
+        const value = chunks.map((bytes, n) => placed(bytes, buffers[n]));
+        return { value, moved: value.flatMap(ownBuffer) };
       }
       case 'chunkNumbers':
         return { value: await store.chunkNumbers() };
       case 'records':
         return { value: await store.records() };
-      case 'commit': {
-        const { batch } = call;
-        await store.commit({ ...batch, chunks: batch.chunks.map(([number, buffer]) => [number, new Uint8Array(buffer)]) });
+      case 'commit':
+        await store.commit(call.batch);
         return {};
-      }
       case 'close':
         await store.close();
         return {};
@@ -39,25 +38,26 @@ export function serveChunkStore(endpoint: StoreEndpoint, open: (kind: StoreKind,
   };
 
   const serve = async ({ id, call }: StoreRequest): Promise<void> => {
-    const returned = call.method === 'commit' ? call.batch.chunks.map(([, buffer]) => buffer) : [];
-    let answer: StoreAnswer;
-    let moved: readonly ArrayBuffer[] = [];
     try {
-      const outcome = await carryOut(call);
-      moved = outcome.moved ?? [];
-      answer = { id, value: outcome.value, returned };
+      const { value, moved = [] } = await carryOut(call);
+      endpoint.postMessage({ id, value } satisfies StoreAnswer, moved);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      answer = { id, returned, failure: error instanceof StorageError ? { code: error.code, message } : { message } };
+      const failure = error instanceof StorageError ? { code: error.code, message } : { message };
+      endpoint.postMessage({ id, failure } satisfies StoreAnswer, []);
     }
-    endpoint.postMessage(answer, [...moved, ...returned]);
   };
 
   endpoint.onMessage((message) => void serve(message as StoreRequest));
 }
 
-/** The bytes as a buffer that holds nothing else. */
-function ownBuffer(bytes: Uint8Array): ArrayBuffer {
-  const { buffer } = bytes;
-  return buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length ? buffer : bytes.slice().buffer;
+const ownBuffer = (chunk: ReadChunk): ArrayBuffer[] =>
+  chunk instanceof Uint8Array && chunk.buffer instanceof ArrayBuffer ? [chunk.buffer] : [];
+
+/** Where the chunk is now: in the buffer given for it when there is one, else in one that holds nothing else. */
+function placed(bytes: Uint8Array | undefined, buffer: Uint8Array | undefined): ReadChunk {
+  if (bytes === undefined) return undefined;
+  if (buffer === undefined) return bytes.buffer.byteLength === bytes.length ? bytes : bytes.slice();
+  if (bytes !== buffer) buffer.set(bytes);
+  return 'in its buffer';
 }

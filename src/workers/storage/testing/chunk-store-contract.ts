@@ -10,13 +10,16 @@ export interface StoreUnderTest {
 const chunk = (value: number): Uint8Array => new Uint8Array(CHUNK_BYTES).fill(value);
 
 /** What each chunk is filled with: comparing the bytes one by one would take seconds. */
-async function values(store: ChunkStore, numbers: readonly number[]): Promise<(number | undefined | 'mixed')[]> {
-  const chunks = await store.readChunks(numbers);
-  return chunks.map((bytes) => {
-    if (bytes === undefined) return undefined;
-    return bytes.length === CHUNK_BYTES && bytes.every((byte) => byte === bytes[0]) ? bytes[0] : 'mixed';
-  });
+function filling(bytes: Uint8Array | undefined): number | undefined | 'mixed' {
+  if (bytes === undefined) return undefined;
+  return bytes.length === CHUNK_BYTES && bytes.every((byte) => byte === bytes[0]) ? bytes[0] : 'mixed';
 }
+
+async function values(store: ChunkStore, numbers: readonly number[]): Promise<(number | undefined | 'mixed')[]> {
+  return (await store.readChunks(numbers)).map(filling);
+}
+
+const sharedChunk = (value: number): Uint8Array => new Uint8Array(new SharedArrayBuffer(CHUNK_BYTES)).fill(value);
 
 export function describeChunkStore(name: string, make: () => Promise<StoreUnderTest>): void {
   describe(`${name} as a ChunkStore`, () => {
@@ -53,6 +56,23 @@ export function describeChunkStore(name: string, make: () => Promise<StoreUnderT
           ]),
         );
       }
+    });
+
+    it('takes chunks from shared memory, and may put them into buffers there', async () => {
+      const store = await (await make()).open();
+      await store.commit({
+        chunks: [
+          [1, sharedChunk(1)],
+          [2, sharedChunk(2)],
+        ],
+      });
+      const buffers = [7, 8, 9].map(sharedChunk);
+      const chunks = await store.readChunks([2, 5, 1], buffers);
+      expect(chunks.map(filling)).toEqual([2, undefined, 1]);
+      // A buffer that was not given back is still the caller's.
+      buffers.forEach((buffer, n) => {
+        if (buffer !== chunks[n]) expect(filling(buffer)).toBe([7, 8, 9][n]);
+      });
     });
 
     it('removes and replaces in the same batch', async () => {
