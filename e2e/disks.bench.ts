@@ -2,19 +2,20 @@
  * `npm run bench -- --disks`: what a guest gets out of its disk by an I/O program of our own (e2e/bench/disk.c), beside what the store
  * under it gives when it is driven directly in the same run (e2e/bench/direct-store.ts). On both stores, in a browser with a profile
  * on the host's disk: a private window would keep them in memory. Sequential accesses go through more than domain 0 keeps in memory,
- * so that the bytes come from the store and have to go there; `from the cache` says where they do not.
+ * so that the bytes come from the store and have to go there; `from the cache` says where they do not. Linux keeps in memory what was
+ * written to files: `from the host's disk` is after it was told to forget it (root only), the program's accesses and the store's alike.
  *
  * Each case runs for a second first, which is not counted: the guest's code is translated then. The store is measured before, between
  * and after, and the middle one of the three figures counts.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { chromium, test as base } from '@playwright/test';
 import { writeCpio } from '../scripts/images/cpio.ts';
-import { storeDirectly, type StoreKind, type StoreSpeed } from './bench/direct-store.ts';
+import { storeDirectly, type ReadUnit, type StoreKind, type StoreSpeed } from './bench/direct-store.ts';
 import { expect, openMachine, type Machine } from './support/machine.ts';
 import { siteImage } from './support/site-images.ts';
 
@@ -32,6 +33,8 @@ interface Case {
   readonly bytes: number;
   readonly depth: number;
   readonly span: number;
+  /** Once through, after the host was told to forget. */
+  readonly cold?: boolean;
 }
 
 type Row = readonly [order: Case['order'], bytes: number, depth: number, span?: number];
@@ -62,6 +65,24 @@ const READS = casesOf('read', [
   ['rnd', 4096, 128, CACHED_BYTES],
 ]);
 
+const COLD_READS: readonly Case[] = casesOf('read', [
+  ['seq', MIB, 1],
+  ['seq', MIB, 8],
+  ['seq', 65536, 1],
+  ['seq', 65536, 32],
+]).map((each) => ({ ...each, cold: true }));
+
+/** False where the host does not let us. */
+function emptyHostCache(): boolean {
+  try {
+    execFileSync('sync');
+    writeFileSync('/proc/sys/vm/drop_caches', '1');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Compiles the program; undefined without a compiler. */
 function compiled(): string | undefined {
   if (spawnSync('gcc', ['--version']).status !== 0) return undefined;
@@ -81,7 +102,7 @@ interface Measured {
   readonly mebibytes: number;
 }
 
-async function measure(machine: Machine, { mode, order, bytes, depth, span }: Case): Promise<Measured> {
+async function measure(machine: Machine, { mode, order, bytes, depth, span, cold = false }: Case): Promise<Measured> {
   const run = async (count: number, milliseconds: number): Promise<Measured> => {
     const { output } = await machine.guest(
       'bench',
@@ -93,6 +114,12 @@ async function measure(machine: Machine, { mode, order, bytes, depth, span }: Ca
     const perSecond = Number(accesses) / (Number(nanoseconds) / 1e9);
     return { perSecond, mebibytes: (perSecond * bytes) / MIB };
   };
+  if (cold) {
+    // Domain 0 then has the end of the span in memory, which has left it when the program comes there again.
+    await run(span / bytes, 0);
+    emptyHostCache();
+    return run(span / bytes, 0);
+  }
   await run(1, WARM_MS);
   return run(order === 'seq' ? span / bytes : 1, LEAST_MS);
 }
@@ -100,25 +127,44 @@ async function measure(machine: Machine, { mode, order, bytes, depth, span }: Ca
 const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 
 async function benchmark(machine: Machine, kind: StoreKind): Promise<[string, string][]> {
-  const stores: StoreSpeed[] = [await storeDirectly(machine.page, kind)];
+  const stores: StoreSpeed[] = [await storeDirectly(machine.page, kind, emptyHostCache)];
   const results = new Map<Case, Measured>();
-  for (const cases of [WRITES, READS]) {
+  const groups = [WRITES, READS, ...(stores[0]?.readCold === undefined ? [] : [COLD_READS])];
+  for (const cases of groups) {
     for (const each of cases) results.set(each, await measure(machine, each));
-    stores.push(await storeDirectly(machine.page, kind));
+    stores.push(await storeDirectly(machine.page, kind, emptyHostCache));
   }
-  const store = { write: middle(stores.map(({ write }) => write)), read: middle(stores.map(({ read }) => read)) };
-  const rows = [...results].map(([{ mode, order, bytes, depth, span }, { mebibytes, perSecond }]): [string, string] => {
+  const written = middle(stores.map(({ write }) => write));
+  const read = (unit: ReadUnit): number => middle(stores.map((store) => store.read[unit]));
+  const readCold = middle(stores.map((store) => store.readCold ?? NaN));
+  /** The store at its best, and where the program waits for each of its reads, the store read in the same way. */
+  const ratios = ({ mode, order, bytes, depth, cold = false }: Case, mebibytes: number): string => {
+    const best = mebibytes / (mode === 'write' ? written : cold ? readCold : read(16));
+    const alike = mebibytes / read(bytes === MIB ? 4 : 1);
+    const waits = mode === 'read' && order === 'seq' && depth === 1 && !cold;
+    return ` ${best.toFixed(2).padStart(6)} of the store${waits ? `, ${alike.toFixed(2)} of it read so` : ''}`;
+  };
+  const rows = [...results].map(([each, { mebibytes, perSecond }]): [string, string] => {
+    const { mode, order, bytes, depth, span } = each;
     const cached = span === CACHED_BYTES;
     const size = bytes >= MIB ? `${bytes / MIB} MiB` : `${bytes / 1024} KiB`;
-    const place = cached ? `, ${mode === 'read' ? 'from' : 'within'} the cache` : '';
-    const ratio = cached ? '' : ` ${(mebibytes / store[mode]).toFixed(2).padStart(6)} of the store`;
+    const place = cached
+      ? `, ${mode === 'read' ? 'from' : 'within'} the cache`
+      : each.cold === true
+        ? ", from the host's disk"
+        : '';
+    const ratio = cached ? '' : ratios(each, mebibytes);
     return [
       `${order === 'seq' ? 'sequential' : 'random'} ${mode}, ${size}, ${depth} at a time${place}`,
       `${perSecond.toFixed(0).padStart(7)} a second ${mebibytes.toFixed(1).padStart(7)} MiB/s${ratio}`,
     ];
   });
-  const figures = stores.map(({ read, write }) => `${write.toFixed(0)} MiB/s written, ${read.toFixed(0)} read`);
-  return [...rows, ['the store itself: before, between, after', figures.join('; ')]];
+  const figures = stores.map((store) => {
+    const reads = ([16, 4, 1] as const).map((unit) => store.read[unit].toFixed(0));
+    const cold = store.readCold === undefined ? '' : `, ${store.readCold.toFixed(0)} from the host's disk`;
+    return `${store.write.toFixed(0)} MiB/s written, ${reads.join(' / ')} read 4 MiB / 1 MiB / a chunk at a time${cold}`;
+  });
+  return [...rows, ['the store itself: before, between and after', figures.join('; ')]];
 }
 
 for (const kind of ['indexeddb', 'opfs'] as const) {

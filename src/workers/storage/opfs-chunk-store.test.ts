@@ -158,6 +158,7 @@ describe('OpfsChunkStore', () => {
     await store.commit({ removedChunks: Array.from({ length: 60 }, (_, n) => n).filter((n) => !left.includes(n)) });
     await store.commit({ chunks: [[70, chunk(70)]] });
     await expect.poll(() => disk.files.chunks.getSize() / CHUNK_BYTES).toBe(6);
+    await expect.poll(() => disk.reopened).toBeGreaterThan(0);
     const held = JSON.stringify([[...left, 70].map((n) => [n, n]), []]);
     expect(await contents(store)).toBe(held);
     disk.restart(new SeededRandom(3));

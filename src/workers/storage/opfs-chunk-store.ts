@@ -41,7 +41,11 @@ export class OpfsChunkStore implements ChunkStore {
   /** Slots of commits that failed at their end: the entry that names them may be on disk until the next one is. */
   private quarantined: number[] = [];
   private lost: string | undefined;
+  private chunks: StoreFile;
   private compacting = false;
+  /** Slots cut off the file of chunks since it was opened, and its opening that is under way. */
+  private cutSlots = 0;
+  private reopening: Promise<void> | undefined;
   private readonly rewriteBytes: number;
   private readonly trimSlots: number;
   private readonly turn: () => Promise<void>;
@@ -50,6 +54,7 @@ export class OpfsChunkStore implements ChunkStore {
     private readonly files: StoreFiles,
     { rewriteBytes = REWRITE_BYTES, trimSlots = TRIM_SLOTS, turn = nextTask }: OpfsChunkStoreOptions = {},
   ) {
+    this.chunks = files.chunks;
     this.rewriteBytes = rewriteBytes;
     this.trimSlots = trimSlots;
     this.turn = turn;
@@ -82,15 +87,16 @@ export class OpfsChunkStore implements ChunkStore {
     if (this.slots.freeCount >= this.trimFrom) this.trim();
   }
 
-  close(): Promise<void> {
-    if (this.lost === undefined) for (const file of [this.files.chunks, ...this.files.journals]) file.close();
+  async close(): Promise<void> {
+    while (this.reopening !== undefined) await this.reopening;
+    if (this.lost === undefined) for (const file of [this.chunks, ...this.files.journals]) file.close();
     this.lost ??= 'the storage was closed';
-    return Promise.resolve();
   }
 
   /** Every operation takes a turn, as with other stores, and fails once the store is closed. */
-  private begin(): Promise<void> {
-    return this.lost === undefined ? Promise.resolve() : Promise.reject(new StorageError('EIO', `${this.lost}; reload the page`));
+  private async begin(): Promise<void> {
+    while (this.reopening !== undefined) await this.reopening;
+    if (this.lost !== undefined) throw new StorageError('EIO', `${this.lost}; reload the page`);
   }
 
   private get journal(): StoreFile {
@@ -113,12 +119,12 @@ export class OpfsChunkStore implements ChunkStore {
     this.guarded(() => {
       // Behind the last whole entry: what a crash left of the next one.
       this.journal.truncate(endBytes);
-      this.files.chunks.truncate(this.slots.count * CHUNK_BYTES);
+      this.chunks.truncate(this.slots.count * CHUNK_BYTES);
     });
   }
 
   private readSlot(slot: number, bytes: Uint8Array = new Uint8Array(CHUNK_BYTES)): Uint8Array {
-    const read = this.guarded(() => this.files.chunks.read(bytes, { at: slot * CHUNK_BYTES }));
+    const read = this.guarded(() => this.chunks.read(bytes, { at: slot * CHUNK_BYTES }));
     // What a file has lost reads as zeros here, and does not match its checksum above.
     return bytes.fill(0, read);
   }
@@ -134,9 +140,9 @@ export class OpfsChunkStore implements ChunkStore {
     };
     try {
       chunks.forEach(([, bytes], n) => {
-        writeWhole(this.files.chunks, bytes, (placed[n]?.[1] ?? 0) * CHUNK_BYTES);
+        writeWhole(this.chunks, bytes, (placed[n]?.[1] ?? 0) * CHUNK_BYTES);
       });
-      if (chunks.length > 0) this.files.chunks.flush();
+      if (chunks.length > 0) this.chunks.flush();
       this.append(encodeEntry(entry));
     } catch (cause) {
       this.quarantined.push(...placed.map(([, slot]) => slot));
@@ -179,9 +185,11 @@ export class OpfsChunkStore implements ChunkStore {
 
   /** Gives free slots at the file's end back to the browser, and has the lowest of the others taken first. */
   private trim(): void {
+    const before = this.slots.count;
     if (this.slots.cut(this.trimSlots)) {
+      this.cutSlots += before - this.slots.count;
       try {
-        this.files.chunks.truncate(this.slots.count * CHUNK_BYTES);
+        this.chunks.truncate(this.slots.count * CHUNK_BYTES);
       } catch {
         // Then the file stays as long as it is: what stands behind the end is nobody's.
       }
@@ -189,7 +197,9 @@ export class OpfsChunkStore implements ChunkStore {
     this.slots.sort();
     this.trimFrom = this.slots.freeCount + this.trimSlots;
     const { freeCount, count } = this.slots;
-    if (!this.compacting && freeCount >= this.trimSlots && freeCount * SPARSE_SHARE > count) void this.compact();
+    if (this.compacting) return;
+    if (freeCount >= this.trimSlots && freeCount * SPARSE_SHARE > count) void this.compact();
+    else this.giveBack();
   }
 
   /** Moves the last chunks of the file into free slots before them until the file has no more slots than chunks, or nearly. */
@@ -198,7 +208,8 @@ export class OpfsChunkStore implements ChunkStore {
     try {
       for (;;) {
         await this.turn();
-        const moved = this.lost === undefined ? this.slots.movable(MOVED_CHUNKS) : [];
+        await this.begin();
+        const moved = this.slots.movable(MOVED_CHUNKS);
         if (moved.length === 0) break;
         this.commitNow({ chunks: moved.map(([number, slot]) => [number, this.readSlot(slot)]) });
         this.rewriteIfLong();
@@ -208,6 +219,24 @@ export class OpfsChunkStore implements ChunkStore {
       // They stay where they are; it is tried again when more slots are free.
     }
     this.compacting = false;
+    this.giveBack();
+  }
+
+  /** What was cut off the file is the browser's again when the file has been opened anew. */
+  private giveBack(): void {
+    if (this.cutSlots === 0 || this.lost !== undefined) return;
+    this.cutSlots = 0;
+    this.reopening = this.files
+      .reopenChunks()
+      .then((file) => {
+        this.chunks = file;
+      })
+      .catch((error: unknown) => {
+        this.lost = `the browser's files failed: ${String(error)}`;
+      })
+      .finally(() => {
+        this.reopening = undefined;
+      });
   }
 
   /** Cuts off what may not count. A file that cannot even be cut ends the store: what it says later would be in doubt. */

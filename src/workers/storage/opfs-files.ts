@@ -18,6 +18,8 @@ export interface StoreFile {
 
 export interface StoreFiles {
   readonly chunks: StoreFile;
+  /** Closes the file of chunks and opens it again: browsers count the most a file ever had as used for as long as it is open. */
+  reopenChunks(): Promise<StoreFile>;
   /** Used in turn: one is written anew while the other still holds. */
   readonly journals: readonly [StoreFile, StoreFile];
 }
@@ -58,7 +60,16 @@ export async function openPrivateFiles(name: string): Promise<StoreFiles> {
     return handle;
   };
   try {
-    return { chunks: await next('chunks'), journals: [await next('journal-0'), await next('journal-1')] };
+    let chunks = await next('chunks');
+    return {
+      chunks,
+      reopenChunks: async () => {
+        chunks.close();
+        chunks = await open('chunks');
+        return chunks;
+      },
+      journals: [await next('journal-0'), await next('journal-1')],
+    };
   } catch (error) {
     for (const file of opened) file.close();
     throw error;

@@ -12,12 +12,13 @@ export class Crash extends Error {}
 class LossyFile implements StoreFile {
   durable = new Uint8Array(0);
   contents = new Uint8Array(0);
+  isOpen = true;
   private pending: Change[] = [];
 
   constructor(private readonly disk: LossyDisk) {}
 
   read(into: Uint8Array, { at }: { at: number }): number {
-    this.disk.step(false);
+    this.step(false);
     const part = this.contents.subarray(at, at + into.length);
     into.set(part);
     return part.length;
@@ -50,7 +51,7 @@ class LossyFile implements StoreFile {
   }
 
   flush(): void {
-    this.disk.step(true);
+    this.step(true);
     this.durable = this.contents;
     this.pending = [];
   }
@@ -67,9 +68,14 @@ class LossyFile implements StoreFile {
     this.pending = [];
   }
 
+  private step(changes: boolean): void {
+    if (!this.isOpen) throw new Error('the file is closed');
+    this.disk.step(changes);
+  }
+
   private change(change: Change): void {
     this.pending.push(change);
-    this.disk.step(true);
+    this.step(true);
     this.contents = new Uint8Array(change(this.contents, 1));
   }
 }
@@ -82,7 +88,18 @@ export class LossyDisk {
   steps = 0;
   private stopped = false;
   private readonly all = [new LossyFile(this), new LossyFile(this), new LossyFile(this)] as const;
-  readonly files: StoreFiles = { chunks: this.all[0], journals: [this.all[1], this.all[2]] };
+  reopened = 0;
+  readonly files: StoreFiles = {
+    chunks: this.all[0],
+    reopenChunks: async () => {
+      this.all[0].isOpen = false;
+      await Promise.resolve();
+      this.reopened += 1;
+      this.all[0].isOpen = true;
+      return this.all[0];
+    },
+    journals: [this.all[1], this.all[2]],
+  };
 
   get hasStopped(): boolean {
     return this.stopped;
