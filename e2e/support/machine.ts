@@ -38,7 +38,10 @@ export interface Holdings {
 const KEPT_WORKERS: Readonly<Record<string, number>> = { dom0: 1, storage: 1, translator: 1, vcpu: 1, python: 1, shell: 3 };
 
 /** What a kernel says, in the midst of what programs print, when its processor was away for some milliseconds: a busy host. */
-const BUSY_HOST = /^\[ *\d+\.\d+\] (hrtimer: interrupt took|clocksource: ).*\n/gm;
+const BUSY_HOST = /\[ *\d+\.\d+\] (hrtimer: interrupt took|clocksource: ).*\n/g;
+
+/** What a guest's console shows, ends of lines as "\n", without that. */
+export const withoutBusyHost = (console: string): string => console.replaceAll('\r', '').replaceAll(BUSY_HOST, '');
 
 /** The larger of two counts of each kind. */
 function atLeast(counts: Readonly<Record<string, number>>, least: Readonly<Record<string, number>>): Record<string, number> {
@@ -212,7 +215,7 @@ export class Machine {
     const text = (await this.text(domain)).replaceAll('\r', '');
     const begin = `begin-${this.marks}\n`;
     const output = text.slice(text.lastIndexOf(begin) + begin.length, text.lastIndexOf(end));
-    return { output: output.replaceAll(BUSY_HOST, ''), exitCode: Number(end.slice(end.lastIndexOf('-') + 1)) };
+    return { output: withoutBusyHost(output), exitCode: Number(end.slice(end.lastIndexOf('-') + 1)) };
   }
 
   private marks = 0;

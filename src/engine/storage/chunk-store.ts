@@ -4,7 +4,8 @@
  *
  * What volumes rely on, and every store promises:
  *   1. A commit is all or nothing, also when the tab dies in the middle of it.
- *   2. When commit has resolved, the batch is durable, and so is every batch whose commit resolved before.
+ *   2. When commit has resolved, the batch is durable, and so is every batch whose commit resolved before. One that need not be
+ *      durable yet is there for readers, and is made durable with the next that must be.
  *   3. A commit that rejects has changed nothing, unless the store is lost altogether.
  * A chunk is never written twice under one number, so a number that a durable record names always means the same bytes.
  */
@@ -18,6 +19,8 @@ export interface ChunkBatch {
   readonly removedChunks?: readonly number[];
   readonly records?: readonly (readonly [key: string, bytes: Uint8Array])[];
   readonly removedRecords?: readonly string[];
+  /** False: a crash before the next durable batch may lose it, which spares some stores a wait for the disk. For chunks alone. */
+  readonly durable?: boolean;
 }
 
 export interface ChunkStore {

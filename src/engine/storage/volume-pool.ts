@@ -540,7 +540,7 @@ export class VolumePool {
           if (index * CHUNK_BYTES >= size) continue;
           if (fresh.length - stored === BATCH_CHUNKS) {
             await batch;
-            batch = this.store.commit({ chunks: fresh.slice(stored) });
+            batch = this.store.commit({ chunks: fresh.slice(stored), durable: false });
             stored = fresh.length;
           }
           const holds = bytes !== undefined && !isZero(bytes);

@@ -25,52 +25,68 @@ async function contents(store: ChunkStore): Promise<string> {
   return JSON.stringify([numbers.map((number, n) => [number, values[n]]), records]);
 }
 
-/** Commits at random until something throws; `acknowledged` is kept up to date, `next` is what the commit under way would make. */
+/**
+ * Commits at random until something throws; `acknowledged` is kept up to date, `next` is what the commit under way would make, and
+ * `between` what was acknowledged with chunks that need not be durable yet.
+ */
 async function history(
   store: ChunkStore,
   random: SeededRandom,
   commits: number,
-  seen: { acknowledged: string; next: string },
+  seen: { acknowledged: string; between: string; next: string },
 ): Promise<void> {
   const chunks = new Map<number, number>();
   const records = new Map<string, string>();
   const shown = (): string =>
     JSON.stringify([[...chunks].sort(([a], [b]) => a - b), [...records].map(([key, value]) => `${key}=${value}`).sort()]);
-  seen.acknowledged = seen.next = shown();
+  seen.acknowledged = seen.between = seen.next = shown();
   let number = 1;
   for (let n = 0; n < commits; n += 1) {
     const added: [number, Uint8Array][] = [];
+    const dropped: number[] = [];
     for (let m = random.below(3); m > 0; m -= 1) {
       added.push([number, chunk(number % 251)]);
       chunks.set(number, number % 251);
       number += 1;
     }
+    const early = added.splice(0, random.below(added.length + 1));
+    if (early.length > 0) {
+      for (const [later] of added) chunks.delete(later);
+      seen.between = shown();
+      for (const [later] of added) chunks.set(later, later % 251);
+      await store.commit({ chunks: early, durable: false });
+      // It may be given up again before it ever was durable.
+      const given = early.filter(() => random.below(4) === 0).map(([gone]) => gone);
+      for (const gone of given) chunks.delete(gone);
+      dropped.push(...given);
+    }
     const old = [...chunks.keys()].filter((candidate) => !added.some(([fresh]) => fresh === candidate) && random.below(3) === 0);
     for (const gone of old) chunks.delete(gone);
+    old.push(...dropped);
     const key = `r${random.below(4)}`;
     const value = random.bytes(1 + random.below(40));
-    const dropped = `r${random.below(4)}`;
-    if (dropped !== key) records.delete(dropped);
+    const forgotten = `r${random.below(4)}`;
+    if (forgotten !== key) records.delete(forgotten);
     records.set(key, value.join('.'));
     seen.next = shown();
     await store.commit({
       chunks: added,
       removedChunks: old,
       records: [[key, value]],
-      removedRecords: dropped === key ? [] : [dropped],
+      removedRecords: forgotten === key ? [] : [forgotten],
     });
-    seen.acknowledged = seen.next;
+    seen.acknowledged = seen.between = seen.next;
   }
 }
 
 describe('OpfsChunkStore', () => {
   it('is what its last commit made it, or the one under way, wherever the machine stops', async () => {
     const whole = new LossyDisk();
-    await history(new OpfsChunkStore(whole.files, EAGER), new SeededRandom(3), 12, { acknowledged: '', next: '' });
+    await history(new OpfsChunkStore(whole.files, EAGER), new SeededRandom(3), 12, { acknowledged: '', between: '', next: '' });
     expect(whole.steps).toBeGreaterThan(30);
     for (let stop = 3; stop < whole.steps; stop += 1) {
       const disk = new LossyDisk();
-      const seen = { acknowledged: '[[],[]]', next: '[[],[]]' };
+      const seen = { acknowledged: '[[],[]]', between: '[[],[]]', next: '[[],[]]' };
       const store = new OpfsChunkStore(disk.files, EAGER);
       disk.stepsLeft = stop - disk.steps < 0 ? 0 : stop - disk.steps;
       const outcome = await history(store, new SeededRandom(3), 12, seen).catch((error: unknown) => error);
@@ -81,7 +97,7 @@ describe('OpfsChunkStore', () => {
       disk.restart(new SeededRandom(stop + 1));
       const again = new OpfsChunkStore(disk.files, EAGER);
       const found = await contents(again);
-      expect([seen.acknowledged, seen.next], `stopped at step ${stop}`).toContain(found);
+      expect([seen.acknowledged, seen.between, seen.next], `stopped at step ${stop}`).toContain(found);
       await again.commit({ chunks: [[9999, chunk(9)]] });
       disk.restart(new SeededRandom(stop + 2));
       expect(await contents(new OpfsChunkStore(disk.files, EAGER))).toContain('[9999,9]');

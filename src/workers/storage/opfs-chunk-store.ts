@@ -3,6 +3,7 @@
  * holds the records.
  *
  * Order of a commit: chunks into free slots, flush; one journal entry, flush. An entry that is whole is a commit that happened.
+ * Chunks that need not be durable yet are written only; the next entry names them too.
  * A slot is free for others only after the entry that let it go has been flushed. A journal that has grown far beyond what it
  * says is written anew into the other of two files, which counts as soon as its first entry is whole.
  *
@@ -38,6 +39,8 @@ export class OpfsChunkStore implements ChunkStore {
   private current = 0;
   private generation = 0;
   private journalBytes = 0;
+  /** Written, and in no entry yet. */
+  private readonly deferred = new Map<number, number>();
   /** Slots of commits that failed at their end: the entry that names them may be on disk until the next one is. */
   private quarantined: number[] = [];
   private lost: string | undefined;
@@ -62,29 +65,33 @@ export class OpfsChunkStore implements ChunkStore {
     this.recover();
   }
 
-  async readChunks(numbers: readonly number[], buffers: readonly Uint8Array[] = []): Promise<(Uint8Array | undefined)[]> {
-    await this.begin();
-    return numbers.map((number, n) => {
-      const slot = this.slots.get(number);
-      return slot === undefined ? undefined : this.readSlot(slot, buffers[n]);
+  readChunks(numbers: readonly number[], buffers: readonly Uint8Array[] = []): Promise<(Uint8Array | undefined)[]> {
+    return this.inTurn(() =>
+      numbers.map((number, n) => {
+        const slot = this.slots.get(number);
+        return slot === undefined ? undefined : this.readSlot(slot, buffers[n]);
+      }),
+    );
+  }
+
+  chunkNumbers(): Promise<readonly number[]> {
+    return this.inTurn(() => this.slots.numbers());
+  }
+
+  records(): Promise<ReadonlyMap<string, Uint8Array>> {
+    return this.inTurn(() => new Map([...this.named].map(([key, bytes]) => [key, bytes.slice()])));
+  }
+
+  commit(batch: ChunkBatch): Promise<void> {
+    return this.inTurn(() => {
+      if (batch.durable === false) {
+        this.defer(batch.chunks ?? []);
+        return;
+      }
+      this.commitNow(batch);
+      this.rewriteIfLong();
+      if (this.slots.freeCount >= this.trimFrom) this.trim();
     });
-  }
-
-  async chunkNumbers(): Promise<readonly number[]> {
-    await this.begin();
-    return this.slots.numbers();
-  }
-
-  async records(): Promise<ReadonlyMap<string, Uint8Array>> {
-    await this.begin();
-    return new Map([...this.named].map(([key, bytes]) => [key, bytes.slice()]));
-  }
-
-  async commit(batch: ChunkBatch): Promise<void> {
-    await this.begin();
-    this.commitNow(batch);
-    this.rewriteIfLong();
-    if (this.slots.freeCount >= this.trimFrom) this.trim();
   }
 
   async close(): Promise<void> {
@@ -93,10 +100,11 @@ export class OpfsChunkStore implements ChunkStore {
     this.lost ??= 'the storage was closed';
   }
 
-  /** Every operation takes a turn, as with other stores, and fails once the store is closed. */
-  private async begin(): Promise<void> {
+  /** Every operation takes a turn, as with other stores, and fails once the store is closed. No file is being opened while `body` runs. */
+  private async inTurn<Result>(body: () => Result): Promise<Result> {
     while (this.reopening !== undefined) await this.reopening;
     if (this.lost !== undefined) throw new StorageError('EIO', `${this.lost}; reload the page`);
+    return body();
   }
 
   private get journal(): StoreFile {
@@ -129,27 +137,48 @@ export class OpfsChunkStore implements ChunkStore {
     return bytes.fill(0, read);
   }
 
-  private commitNow({ chunks = [], removedChunks = [], records = [], removedRecords = [] }: ChunkBatch): void {
+  /** Slots for chunks. They are free again when `write` throws, but not before the next entry is on disk. */
+  private place(
+    chunks: readonly (readonly [number: number, bytes: Uint8Array])[],
+    write: (placed: readonly (readonly [number: number, slot: number])[]) => void,
+  ): void {
     const placed = chunks.map(([number]) => [number, this.slots.take()] as const);
     this.trimFrom = Math.min(this.trimFrom, this.slots.freeCount + this.trimSlots);
-    const entry: JournalEntry = {
-      placed,
-      removedChunks: removedChunks.filter((number) => this.slots.get(number) !== undefined),
-      records: records.map(([key, bytes]) => [key, bytes.slice()]),
-      removedRecords,
-    };
     try {
       chunks.forEach(([, bytes], n) => {
         writeWhole(this.chunks, bytes, (placed[n]?.[1] ?? 0) * CHUNK_BYTES);
       });
-      if (chunks.length > 0) this.chunks.flush();
-      this.append(encodeEntry(entry));
+      write(placed);
     } catch (cause) {
       this.quarantined.push(...placed.map(([, slot]) => slot));
       throw storageError(cause);
     }
-    this.slots.release(this.quarantined.splice(0));
-    this.apply(entry);
+  }
+
+  private defer(chunks: readonly (readonly [number: number, bytes: Uint8Array])[]): void {
+    this.place(chunks, (placed) => {
+      for (const [number, slot] of placed) {
+        this.deferred.set(number, slot);
+        this.slots.place(number, slot);
+      }
+    });
+  }
+
+  private commitNow({ chunks = [], removedChunks = [], records = [], removedRecords = [] }: ChunkBatch): void {
+    this.place(chunks, (placed) => {
+      const removed = new Set(removedChunks);
+      const entry: JournalEntry = {
+        placed: [...[...this.deferred].filter(([number]) => !removed.has(number)), ...placed],
+        removedChunks: removedChunks.filter((number) => this.slots.get(number) !== undefined),
+        records: records.map(([key, bytes]) => [key, bytes.slice()]),
+        removedRecords,
+      };
+      if (entry.placed.length > 0) this.chunks.flush();
+      this.append(encodeEntry(entry));
+      this.deferred.clear();
+      this.slots.release(this.quarantined.splice(0));
+      this.apply(entry);
+    });
   }
 
   private append(bytes: Uint8Array): void {
@@ -206,20 +235,23 @@ export class OpfsChunkStore implements ChunkStore {
   private async compact(): Promise<void> {
     this.compacting = true;
     try {
-      for (;;) {
-        await this.turn();
-        await this.begin();
-        const moved = this.slots.movable(MOVED_CHUNKS);
-        if (moved.length === 0) break;
-        this.commitNow({ chunks: moved.map(([number, slot]) => [number, this.readSlot(slot)]) });
-        this.rewriteIfLong();
-        this.trim();
-      }
+      do await this.turn();
+      while (await this.inTurn(() => this.moveDown()));
     } catch {
       // They stay where they are; it is tried again when more slots are free.
     }
     this.compacting = false;
     this.giveBack();
+  }
+
+  /** False when there is nothing more to move. */
+  private moveDown(): boolean {
+    const moved = this.slots.movable(MOVED_CHUNKS);
+    if (moved.length === 0) return false;
+    this.commitNow({ chunks: moved.map(([number, slot]) => [number, this.readSlot(slot)]) });
+    this.rewriteIfLong();
+    this.trim();
+    return true;
   }
 
   /** What was cut off the file is the browser's again when the file has been opened anew. */

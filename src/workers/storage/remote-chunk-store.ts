@@ -57,7 +57,7 @@ export class RemoteChunkStore implements ChunkStore {
     return (await this.call({ method: 'records' })) as ReadonlyMap<string, Uint8Array>;
   }
 
-  async commit({ chunks = [], removedChunks = [], records = [], removedRecords = [] }: ChunkBatch): Promise<void> {
+  async commit({ chunks = [], removedChunks = [], records = [], removedRecords = [], durable = true }: ChunkBatch): Promise<void> {
     // Views of something bigger would take all of it along.
     const whole = (bytes: Uint8Array): Uint8Array => (bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice());
     const batch: ChunkBatch = {
@@ -65,6 +65,7 @@ export class RemoteChunkStore implements ChunkStore {
       removedChunks,
       records: records.map(([key, bytes]) => [key, whole(bytes)]),
       removedRecords,
+      durable,
     };
     await this.call({ method: 'commit', batch });
   }
