@@ -74,7 +74,7 @@ export class SlotTable {
     return true;
   }
 
-  /** The last chunks of the file, at most so many, that would each come to a lower slot if they were placed anew in this order. */
+  /** The last chunks of the file, at most so many, that would each come to a lower slot if slots were taken for them now, in this order. */
   movable(most: number): [number: number, slot: number][] {
     this.sort();
     const last = this.entries()
