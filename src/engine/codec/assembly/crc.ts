@@ -11,9 +11,9 @@
 const CRC32_POLYNOMIAL: u32 = 0xedb88320;
 const CRC64_POLYNOMIAL: u64 = 0xc96c5795d7870f42;
 /** 300 places of 16 bytes, and how many bytes are taken before they are moved back. */
-const FOLDED_BYTES: usize = 300 * 16;
-const BLOCK_BYTES: usize = 16384;
-const FOLDED = memory.data(300 * 16 + 16384, 16);
+const FOLDED_BYTES = 300 * 16;
+const BLOCK_BYTES = 16384;
+const FOLDED = memory.data(FOLDED_BYTES + BLOCK_BYTES, 16);
 
 const TABLES = 8;
 const CRC32_TABLES = memory.data(TABLES * 256 * 4);
