@@ -139,9 +139,10 @@ function runRegions(cpu: usize, op: usize): i32 {
   while (true) {
     entries++;
     status = call_indirect<i32>(load<u32>(op, OP_LINK), cpu, op);
+    const sampled = ((<u32>entries) & (TRANSITION_PERIOD - 1)) == 0;
+    if (sampled && (status == JUMP || status == REDO)) sampleTransition(cpu, load<u32>(op, OP_LINK), status);
     if (status != JUMP) break;
     const rip = load<u64>(cpu, VCPU_RIP);
-    if (((<u32>entries) & (TRANSITION_PERIOD - 1)) == 0) sampleTransition(cpu, load<u32>(op, OP_LINK), rip);
     const host = <u32>cachedCode(cpu, rip);
     const jump = load<u64>(jumpEntry(cpu, host));
     if (host == 0 || <u32>jump != host) break;
@@ -154,12 +155,13 @@ function runRegions(cpu: usize, op: usize): i32 {
   return status;
 }
 
-/** Notes for the translator where a region was left to; on purpose only now and then. */
-function sampleTransition(cpu: usize, tableIndex: u32, rip: u64): void {
+/** Notes for the translator how a region was left and for where; on purpose only now and then. */
+function sampleTransition(cpu: usize, tableIndex: u32, status: i32): void {
   const count = load<u32>(cpu, VCPU_TRANSITIONS_SAMPLED);
   const at = cpu + VCPU_TRANSITIONS + <usize>(count & (TRANSITION_ENTRIES - 1)) * TRANSITION_ENTRY_BYTES;
   store<u32>(at, tableIndex);
-  store<u64>(at, rip, 8);
+  store<i32>(at, status, 4);
+  store<u64>(at, load<u64>(cpu, VCPU_RIP), 8);
   store<u32>(cpu, count + 1, VCPU_TRANSITIONS_SAMPLED);
 }
 

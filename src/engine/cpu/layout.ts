@@ -299,7 +299,7 @@ export const FRAME_HASH_ENTRIES = 16384;
 export const VCPU_REGION_HASH = 0x42000;
 export const VCPU_REGION_FRAMES = 0x46000;
 export const REGION_HASH_ENTRIES = 4096;
-/** Sampled transitions between regions: ring of u32 function-table index left, u32 unused, u64 RIP gone to. */
+/** Sampled ways out of regions: ring of u32 function-table index left, u32 status (JUMP or REDO), u64 RIP gone to. */
 export const VCPU_TRANSITIONS = 0x4a000;
 export const TRANSITION_ENTRIES = 64;
 export const TRANSITION_ENTRY_BYTES = 16;

@@ -108,6 +108,8 @@ export class Emitter {
   writesThrough = false;
   /** The region's code lies in more than one page. */
   manyPages = false;
+  /** A TLB miss is served here; else it is a way out, of which engines make much less. */
+  refills = false;
 
   /** @param ordered with fences between guest accesses */
   constructor(ordered: boolean) {
@@ -331,22 +333,34 @@ export class Emitter {
     w.i64(-4096);
     w.emit(op.i64And, op.i64Ne);
     w.ifUnlikely();
-    w.get(local.cpu);
-    w.get(local.address);
-    w.i32(bytes);
-    w.call(slow);
-    w.tee(host);
-    w.emit(op.i32Eqz);
-    w.ifUnlikely();
-    this.exit(position, REDO);
-    w.end();
-    w.else();
+    if (this.refills) {
+      w.get(local.cpu);
+      w.get(local.address);
+      w.i32(bytes);
+      w.call(slow);
+      w.tee(host);
+      w.emit(op.i32Eqz);
+      w.ifUnlikely();
+      this.exit(position, REDO);
+      w.end();
+      w.else();
+      this.hostByEntry(host);
+      w.end();
+    } else {
+      this.exit(position, REDO);
+      w.end();
+      this.hostByEntry(host);
+    }
+  }
+
+  /** Leaves in `host` where the address is by its TLB entry. */
+  private hostByEntry(host: number): void {
+    const { w } = this;
     w.get(local.entry);
     w.memory(memoryOp.i32Load, TLB_ADDEND);
     w.get(local.address);
     w.emit(op.i32WrapI64, op.i32Add);
     w.set(host);
-    w.end();
   }
 
   /** As readable and writable, for an access that may belong to a group; `push` pushes its address. */

@@ -6,10 +6,12 @@ import {
   EXIT_REQUEST,
   PAGE_BYTES,
   REQUEST_LEAVE,
+  TLB_ENTRIES,
   VCPU_BLOCK_LOOKUPS,
   VCPU_BUDGET,
   VCPU_INSTRUCTIONS,
   VCPU_REGION_ENTRIES,
+  VCPU_REGION_REDOS,
   VCPU_REQUEST,
   VCPU_RIP,
   VCPU_SAMPLE_LEFT,
@@ -24,6 +26,7 @@ const RCX = 1;
 const RDX = 2;
 const RBX = 3;
 const RSP = 4;
+const RSI = 6;
 const RDI = 7;
 
 /** mov eax, 1; jmp SECOND */
@@ -156,6 +159,54 @@ describe('a region with several targets', () => {
       machine.translator.sample();
     }
     expect(machine.translator.counters.grown).toBe(1);
+  });
+});
+
+describe('a TLB miss', () => {
+  /** mov eax, [rdi]; add eax, [rsi]; dec ecx; jne to the first */
+  const LOADS = [0x8b, 0x07, 0x03, 0x06, 0xff, 0xc9, 0x75, 0xf8];
+  /** Has the same entry of the TLB as DATA. */
+  const CONFLICTING = DATA + BigInt(TLB_ENTRIES * PAGE_BYTES);
+  const place = (refills: boolean): void => {
+    machine = new RegionMachine(undefined, { refills });
+    machine.fixture.view.setUint32(machine.fixture.map(CONFLICTING), 30, true);
+    machine.place(machine.first, ...LOADS);
+    machine.translator.translateAt(CODE);
+  };
+  const run = (rounds: bigint): bigint => machine.result({ [RDI]: DATA, [RSI]: CONFLICTING, [RCX]: rounds });
+  const givenBack = (work: () => void): bigint => {
+    const before = machine.count(VCPU_REGION_REDOS);
+    work();
+    return machine.count(VCPU_REGION_REDOS) - before;
+  };
+
+  it('is served by a region that is made to', () => {
+    place(true);
+    expect(givenBack(() => expect(run(100n)).toBe(30n))).toBe(0n);
+  });
+
+  it('gives the instruction back to the interpreter otherwise', () => {
+    place(false);
+    // The first load misses and leaves; the interpreter, on its way, executes the second; each round begins in the region again.
+    expect(givenBack(() => expect(run(100n)).toBe(30n))).toBe(100n);
+  });
+
+  it('has a region made anew that is often left for it', () => {
+    place(false);
+    for (let turn = 0; machine.translator.counters.refilling === 0; turn++) {
+      expect(turn).toBeLessThan(100);
+      run(1000n);
+      machine.translator.sample();
+    }
+    machine.translator.sample();
+    expect(machine.translator.counters).toMatchObject({ regions: 2, refilling: 1 });
+    expect(givenBack(() => expect(run(1000n)).toBe(30n))).toBe(0n);
+    // Once is enough, whatever instructions are given back for from then on.
+    for (let turn = 0; turn < 100; turn++) {
+      run(1000n);
+      machine.translator.sample();
+    }
+    expect(machine.translator.counters.regions).toBe(2);
   });
 });
 

@@ -1,11 +1,20 @@
 /**
- * Transitions between regions that the run loop has sampled (VCPU_TRANSITIONS): which function was left, and for where. Counted
- * here, until one is frequent enough to be acted upon.
+ * Ways out of regions that the run loop has sampled (VCPU_TRANSITIONS): which function was left, and for where, or that it gave an
+ * instruction back. Counted here, until one is frequent enough to be acted upon.
  */
-import { TRANSITION_ENTRIES, TRANSITION_ENTRY_BYTES, VCPU_TRANSITIONS, VCPU_TRANSITIONS_SAMPLED } from '../cpu/layout.ts';
+import { REDO, TRANSITION_ENTRIES, TRANSITION_ENTRY_BYTES, VCPU_TRANSITIONS, VCPU_TRANSITIONS_SAMPLED } from '../cpu/layout.ts';
 
 /** Kept at most before all are forgotten: rare ones never become frequent. */
 const COUNTS_MAXIMUM = 4096;
+/** Stands for the target of an instruction given back; no address. */
+const GIVEN_BACK = NaN;
+
+export interface TransitionThresholds {
+  /** Samples of ways from a function to one place. */
+  readonly jump: number;
+  /** Samples of a function's giving back an instruction, whichever. */
+  readonly redo: number;
+}
 
 export class TransitionSamples {
   private seen: number;
@@ -16,7 +25,7 @@ export class TransitionSamples {
   constructor(
     private readonly words: Uint32Array,
     private readonly cpu: number,
-    private readonly threshold: number,
+    private readonly thresholds: TransitionThresholds,
   ) {
     this.seen = this.sampled();
   }
@@ -25,35 +34,39 @@ export class TransitionSamples {
     return this.words[(this.cpu + VCPU_TRANSITIONS_SAMPLED) >>> 2] ?? 0;
   }
 
-  /** Counts what was sampled since the last call; calls back for what is frequent now, once. */
-  drain(frequent: (tableIndex: number, rip: bigint) => void): void {
+  /** Counts what was sampled since the last call; calls back for what is frequent now, once. `rip` null: instructions given back. */
+  drain(frequent: (tableIndex: number, rip: bigint | null) => void): void {
     const sampled = this.sampled();
     if (sampled === this.seen) return;
     let next = (sampled - this.seen) >>> 0 > TRANSITION_ENTRIES ? (sampled - TRANSITION_ENTRIES) >>> 0 : this.seen;
     this.seen = sampled;
     for (; next !== sampled; next = (next + 1) >>> 0) {
       const at = (this.cpu + VCPU_TRANSITIONS + (next % TRANSITION_ENTRIES) * TRANSITION_ENTRY_BYTES) >>> 2;
-      const tableIndex = this.words[at] ?? 0;
-      const low = this.words[at + 2] ?? 0;
-      const high = this.words[at + 3] ?? 0;
+      const [tableIndex = 0, status = 0, low = 0, high = 0] = this.words.subarray(at, at + TRANSITION_ENTRY_BYTES / 4);
+      const redo = status === REDO;
       // A canonical address is exact as a number.
-      const rip = (high | 0) * 2 ** 32 + low;
-      let from = this.counts.get(rip);
-      if (from === undefined) {
-        from = new Map();
-        this.counts.set(rip, from);
-      }
-      const count = from.get(tableIndex) ?? 0;
-      if (count === 0 && ++this.kept > COUNTS_MAXIMUM) {
-        this.forget();
-        continue;
-      }
-      from.set(tableIndex, count + 1);
-      if (count + 1 < this.threshold) continue;
-      from.delete(tableIndex);
+      const rip = redo ? GIVEN_BACK : (high | 0) * 2 ** 32 + low;
+      if (this.count(tableIndex, rip) < (redo ? this.thresholds.redo : this.thresholds.jump)) continue;
+      this.counts.get(rip)?.delete(tableIndex);
       this.kept--;
-      frequent(tableIndex, BigInt(rip));
+      frequent(tableIndex, redo ? null : BigInt(rip));
     }
+  }
+
+  /** Counts one more; how many it has been. */
+  private count(tableIndex: number, rip: number): number {
+    let from = this.counts.get(rip);
+    const count = (from?.get(tableIndex) ?? 0) + 1;
+    if (count === 1 && ++this.kept > COUNTS_MAXIMUM) {
+      this.forget();
+      return 0;
+    }
+    if (from === undefined) {
+      from = new Map();
+      this.counts.set(rip, from);
+    }
+    from.set(tableIndex, count);
+    return count;
   }
 
   forget(): void {

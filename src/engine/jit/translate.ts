@@ -71,8 +71,10 @@ export class RegionTranslator {
     };
   }
 
-  translate(region: Region): TranslatedCode {
+  /** @param refills TLB misses of its accesses are served within the region */
+  translate(region: Region, refills: boolean): TranslatedCode {
     const { e } = this;
+    e.refills = refills;
     this.data = new ByteWriter();
     this.data.raw(new Uint8Array(pageWordsBytes(region.pages.length)));
     this.flow = analyseFlow(region);

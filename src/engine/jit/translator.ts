@@ -5,8 +5,8 @@
  * The core returns whenever so many instructions have been interpreted: where it does is a sample of what the interpreter's time
  * goes to. Code sampled often enough becomes a region (region.ts), its function a slot of the core's table, and the block at its
  * entry is entered by it from then on (cpu/regions.ts). A region that is often left to the same place grows: it is made anew with
- * that place as a further entry. A region whose frames were written dies in the core; sampled again, it comes back if its bytes are
- * the same.
+ * that place as a further entry. One that is often left for TLB misses is made anew to serve them itself. A region whose frames were
+ * written dies in the core; sampled again, it comes back if its bytes are the same.
  */
 import { REGION_ENTRY_SHIFT, REGION_TABLE_INDEX, VCPU_REGION_GENERATION, VCPU_RIP } from '../cpu/layout.ts';
 import { CodeRecorder } from './code-trace.ts';
@@ -39,6 +39,9 @@ export interface TranslatorOptions {
   readonly onInstalled?: () => void;
   /** Sampled transitions from a region to one place that make it grow by that place. */
   readonly growthThreshold: number;
+  /** Regions serve TLB misses from the start; else after so many sampled ways out that had an instruction done again. */
+  readonly refills: boolean;
+  readonly refillThreshold: number;
 }
 
 export const DEFAULT_OPTIONS: TranslatorOptions = {
@@ -48,6 +51,8 @@ export const DEFAULT_OPTIONS: TranslatorOptions = {
   minimumInstructions: 8,
   maximumRegions: 4000,
   growthThreshold: 500,
+  refills: false,
+  refillThreshold: 32,
 };
 
 /** Translates everything at once: for tests. */
@@ -58,6 +63,8 @@ export const EAGER_OPTIONS: TranslatorOptions = {
   minimumInstructions: 1,
   maximumRegions: 4000,
   growthThreshold: 500,
+  refills: true,
+  refillThreshold: 32,
 };
 
 const pageStart = (host: number): number => (host & ~PAGE_MASK) >>> 0;
@@ -83,6 +90,8 @@ interface Installed {
   readonly records: Map<number, number>;
   /** It cannot grow any more. */
   full: boolean;
+  /** It serves TLB misses itself, or is being made anew to do so. */
+  refills: boolean;
 }
 
 /** A region that is being compiled. */
@@ -92,14 +101,16 @@ interface Awaited {
   /** Host addresses of its pages and of its first entry when it was chosen. */
   readonly pages: readonly number[];
   readonly host: number;
+  readonly refills: boolean;
 }
 
 export interface TranslatorCounters {
   regions: number;
   instructions: number;
   wasmBytes: number;
-  /** Regions made anew with a further entry. */
+  /** Regions made anew with a further entry, and to serve TLB misses. */
   grown: number;
+  refilling: number;
   revived: number;
   resets: number;
 }
@@ -126,6 +137,7 @@ export class Translator {
     instructions: 0,
     wasmBytes: 0,
     grown: 0,
+    refilling: 0,
     revived: 0,
     resets: 0,
   };
@@ -162,7 +174,10 @@ export class Translator {
     this.limits = { ...DEFAULT_LIMITS, everything: options.everything };
     this.recorder = new CodeRecorder(core, this.view);
     this.ordered = core.ordersAccesses() !== 0;
-    this.transitions = new TransitionSamples(new Uint32Array(memory.buffer), cpu, options.growthThreshold);
+    this.transitions = new TransitionSamples(new Uint32Array(memory.buffer), cpu, {
+      jump: options.growthThreshold,
+      redo: options.refillThreshold,
+    });
     this.generation = this.currentGeneration();
   }
 
@@ -177,7 +192,9 @@ export class Translator {
     this.transitions.drain((tableIndex, target) => {
       const from = this.byTableIndex.get(tableIndex);
       // Of the other mode's addresses nothing can be known from here.
-      if (from !== undefined && target < 0n === rip < 0n) this.grow(from, target);
+      if (from === undefined || from.page < 0n !== rip < 0n) return;
+      if (target === null) this.haveRefills(from);
+      else if (target < 0n === rip < 0n) this.grow(from, target);
     });
     const host = this.hostOf(rip);
     if (host === 0 || this.isAlive(host)) return;
@@ -216,7 +233,7 @@ export class Translator {
     if (this.refused.has(host)) return false;
     if (this.awaitedHosts.has(host) || this.revive(host)) return true;
     if (this.regions.size >= this.options.maximumRegions) this.reset();
-    const made = this.make(pageOf(rip), [offsetOf(rip)], this.limits);
+    const made = this.make(pageOf(rip), [offsetOf(rip)], this.limits, this.options.refills);
     if (!made) this.refuse(host);
     return made;
   }
@@ -227,7 +244,7 @@ export class Translator {
   }
 
   /** Chooses the region entered at these positions and has it compiled; false = there is none. */
-  private make(page: bigint, entries: readonly number[], limits: RegionLimits): boolean {
+  private make(page: bigint, entries: readonly number[], limits: RegionLimits, refills: boolean): boolean {
     if (this.awaited.size >= AWAITED_MAXIMUM) return true;
     const region = new RegionBuilder(this.recorder, this.view, this.cpu, page, limits).build(entries);
     const trace = this.recorder.take();
@@ -236,9 +253,9 @@ export class Translator {
     const number = this.jobs++;
     const pages = region.pages.map(({ host }) => host);
     const host = (pages[0] ?? 0) + (entries[0] ?? 0);
-    this.awaited.set(number, { origin: originOf(region), page, pages, host });
+    this.awaited.set(number, { origin: originOf(region), page, pages, host, refills });
     this.awaitedHosts.add(host);
-    this.compiler.compile({ number, entries, limits, trace, ordered: this.ordered }, region);
+    this.compiler.compile({ number, entries, limits, trace, ordered: this.ordered, refills }, region);
     this.installFinished();
     return true;
   }
@@ -251,11 +268,9 @@ export class Translator {
 
   /** Takes the code at `rip` into the region, and what else the region there has. */
   private grow(from: Installed, rip: bigint): boolean {
-    if (from.full || this.awaited.size >= AWAITED_MAXIMUM) return false;
-    const [first = 0] = from.hosts;
+    if (from.full || !this.canBeRemade(from)) return false;
     const position = Number(rip - from.page);
-    // The same frames may be mapped elsewhere by now.
-    if (Math.abs(position) > REACH || !this.isAlive(first) || this.hostOf(from.page) !== from.pages[0]) return false;
+    if (Math.abs(position) > REACH) return false;
     const host = this.hostOf(rip);
     const other = this.regions.get(host);
     if (host === 0 || other === from) return false;
@@ -270,9 +285,26 @@ export class Translator {
     from.full = true;
     if (entries.size > GROWN_ENTRIES_MAXIMUM) return false;
     const limits = { ...this.limits, instructions: Math.min(instructions, GROWN_INSTRUCTIONS_MAXIMUM), pages: GROWN_PAGES_MAXIMUM };
-    if (!this.make(from.page, [...entries], limits)) return false;
+    const refills = from.refills || other?.refills === true;
+    if (!this.make(from.page, [...entries], limits, refills)) return false;
     this.counters.grown++;
     return true;
+  }
+
+  /** Makes the region anew so that it serves TLB misses itself. */
+  private haveRefills(from: Installed): void {
+    if (from.refills || !this.canBeRemade(from)) return;
+    from.refills = true;
+    const { translation, page } = from;
+    const instructions = Math.max(this.limits.instructions, translation.instructions);
+    const pages = Math.max(this.limits.pages, translation.pages.length);
+    if (this.make(page, translation.entries, { ...this.limits, instructions, pages }, true)) this.counters.refilling++;
+  }
+
+  private canBeRemade(from: Installed): boolean {
+    const [first = 0] = from.hosts;
+    // The same frames may be mapped elsewhere by now.
+    return this.awaited.size < AWAITED_MAXIMUM && this.isAlive(first) && this.hostOf(from.page) === from.pages[0];
   }
 
   /** Puts the next region to use that has been compiled, if there is one: one at a time, so that pauses stay short. */
@@ -284,7 +316,7 @@ export class Translator {
     if (made === undefined || awaited === undefined) return;
     this.awaited.delete(made.number);
     this.awaitedHosts.delete(awaited.host);
-    const { origin, page, pages, host } = awaited;
+    const { origin, page, pages, host, refills } = awaited;
     if (made.module.length === 0) {
       this.refuse(host);
       return;
@@ -296,12 +328,12 @@ export class Translator {
     this.counters.regions++;
     this.counters.instructions += origin.instructions;
     this.counters.wasmBytes += made.module.length;
-    this.place({ ...origin, data: made.data }, page, pages, instance.exports['0']);
+    this.place({ ...origin, data: made.data }, page, pages, refills, instance.exports['0']);
     this.options.onInstalled?.();
   }
 
   /** Puts a translation to use whose pages are at these host addresses. */
-  private place(translation: Translation, page: bigint, pages: readonly number[], code: unknown): void {
+  private place(translation: Translation, page: bigint, pages: readonly number[], refills: boolean, code: unknown): void {
     const { core, cpu, view } = this;
     const { data: bytes, entries, instructions } = translation;
     const data = core.allocateRegionBytes(cpu, bytes.length) >>> 0;
@@ -320,7 +352,7 @@ export class Translator {
     const tableIndex = this.takeSlot();
     core.table.set(tableIndex, code);
     const full = instructions >= GROWN_INSTRUCTIONS_MAXIMUM;
-    const installed = { tableIndex, translation, page, pages, hosts: entries.map(hostAt), data, records: new Map(), full };
+    const installed = { tableIndex, translation, page, pages, hosts: entries.map(hostAt), data, records: new Map(), full, refills };
     this.byTableIndex.set(tableIndex, installed);
     this.enter(installed);
   }
