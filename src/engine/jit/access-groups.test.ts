@@ -53,7 +53,8 @@ function run(lower: Page, upper: Page, rsp: bigint, translate: boolean) {
   state.rip = CODE;
   fixture.setState(state);
   if (translate) {
-    const translator = new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, DEFAULT_OPTIONS);
+    const options = { ...DEFAULT_OPTIONS, refills: true };
+    const translator = new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, options);
     expect(translator.translateAt(CODE)).toBe(true);
   }
   expect(fixture.run()).toBe(EXIT_EXCEPTION);

@@ -2,26 +2,15 @@
  * Emits the parts that every translated instruction is made of: registers in locals, operands, guest memory through the TLB,
  * and the ways out of the region.
  *
- * A region is a function (cpu, op) -> status. Inside it the general registers are locals; a way out sets RIP, the flag state and
- * the status and branches to the one epilogue, which writes registers and flags back. What the fast path of an access cannot do
- * (a fault, a store to marked memory, a page crossing) leaves with REDO *before* the instruction has had any effect: the
- * interpreter executes it.
+ * A region is a function (cpu, op) -> status. Inside it the general registers are locals, written to memory whenever they change; a
+ * way out sets RIP, the flag state and the status and branches to the one epilogue, which writes those back. What the fast path of an
+ * access cannot do (a fault, a store to marked memory, a page crossing) leaves with REDO *before* the instruction has had any
+ * effect: the interpreter executes it.
  */
-import { CC_LOGIC, JUMP, REDO, TLB_ADDEND, TLB_READ, TLB_WRITE, VCPU_PAGE, VCPU_ZERO } from '../cpu/layout.ts';
-import {
-  DEAD,
-  DYNAMIC,
-  EXIT_RETIRED_SHIFT,
-  EXIT_STATE_MASK,
-  EXIT_STATUS_SHIFT,
-  KIND_MASK,
-  RESULT_IS_DIFFERENCE,
-  RESULT_IS_SUM,
-  ROTATED,
-  SPECIAL,
-} from '../cpu/region-exit-state.ts';
+import { JUMP, REDO, TLB_ADDEND, TLB_READ, TLB_WRITE, VCPU_PAGE, VCPU_ZERO } from '../cpu/layout.ts';
+import { DEAD, EXIT_RETIRED_SHIFT, EXIT_STATE_MASK, EXIT_STATUS_SHIFT } from '../cpu/region-exit-state.ts';
 import { AccessOrder } from './access-order.ts';
-import { type FlagState, withoutRotate } from './flags.ts';
+import type { FlagState } from './flags.ts';
 import { type Access, GROUP_LOCALS, type GroupedAccess, simpleAddress } from './access-groups.ts';
 import { type Instruction, instructionPage } from './instruction.ts';
 import { Vectors } from './vectors.ts';
@@ -70,6 +59,12 @@ export const LOCAL_DECLARATIONS: readonly (readonly [count: number, type: number
   [I32_LOCALS, I32],
 ];
 
+/** What leaveRegion is given, in order. */
+const LEAVE_REGION_PARAMETERS = [
+  ...[local.cpu, local.ccA, local.ccB, local.ccR, local.rotated, local.kind],
+  ...[local.budget, local.page, local.exit],
+] as const;
+
 /** First local that is free for vector registers. */
 const VECTOR_LOCALS = 2 + I64_LOCALS + I32_LOCALS;
 
@@ -92,10 +87,10 @@ export class Emitter {
   state: FlagState = DEAD;
   /** Instructions of the block executed before the present one. */
   retired = 0;
-  /** Label of the epilogue, and of the way out behind it for exits whose registers are in memory already. */
+  /** Label of the epilogue, and of the way out behind it for exits whose flags and RIP are in memory already. */
   epilogue: Label = 0;
   rawExit: Label = 0;
-  /** Registers that the region writes, and those it uses at all. */
+  /** General registers that have been written, and those used at all. */
   written = 0;
   used = 0;
   /** What the accesses of the present instruction are to do (access-groups.ts); they are noted as they are made. */
@@ -104,8 +99,6 @@ export class Emitter {
   /** The local, and an offset from it, at which is what was made accessible last. */
   private host: number = local.host;
   private hostOffset = 0;
-  /** Registers are written to memory at once, not on the way out. */
-  writesThrough = false;
   /** The region's code lies in more than one page. */
   manyPages = false;
   /** A TLB miss is served here; else it is a way out, of which engines make much less. */
@@ -124,15 +117,6 @@ export class Emitter {
       this.w.get(local.cpu);
       this.w.memory(memoryOp.i64Load, n * 8);
       this.w.set(local.registers + n);
-    }
-  }
-
-  storeRegisters(mask: number): void {
-    for (let n = 0; n < 16; n++) {
-      if (!(mask & (1 << n))) continue;
-      this.w.get(local.cpu);
-      this.w.get(local.registers + n);
-      this.w.memory(memoryOp.i64Store, n * 8);
     }
   }
 
@@ -173,19 +157,16 @@ export class Emitter {
     this.w.get(this.noteRead(slot));
   }
 
-  /** Pops the register's 64 bits. */
+  /**
+   * Pops the register's 64 bits, into its local and into memory. Ways out, of which there are as many as instructions, have none to
+   * write back then: that makes the code a third smaller and a quarter cheaper to compile, and loops no slower.
+   */
   setRegister(slot: number): void {
     const { w } = this;
     w.set(this.noteWrite(slot));
-    if (!this.writesThrough) return;
     w.get(local.cpu);
     w.get(this.register(slot));
     w.memory(memoryOp.i64Store, slot & ~7);
-  }
-
-  /** Of these registers those that may differ from what is in memory. */
-  stale(mask: number): number {
-    return this.writesThrough ? 0 : mask & this.written;
   }
 
   /** The register operand as a value: 4 and 8 bytes as they are, 1 and 2 sign-extended into `scratch`. */
@@ -462,57 +443,22 @@ export class Emitter {
     this.w.set(local.budget);
   }
 
-  /**
-   * Leaves at an address relative to that in the local `base`. Where registers are written through, each way out calls leaveRegion
-   * itself; else it goes to the one epilogue, which writes them back first.
-   */
+  /** Leaves, by the epilogue, at an address relative to that in the local `base`. */
   private leave(base: number, position: number, status: number): void {
     const { w } = this;
     const known = status === STATUS_LOCAL ? 0 : status << EXIT_STATUS_SHIFT;
-    const pushExit = (): void => {
-      w.i64Halves(known | (this.retired << EXIT_RETIRED_SHIFT) | (this.state & EXIT_STATE_MASK), position);
-      if (status !== STATUS_LOCAL) return;
-      w.get(local.status);
-      w.i32(EXIT_STATUS_SHIFT);
-      w.emit(op.i32Shl, op.i64ExtendI32U, op.i64Or);
-    };
-    if (this.writesThrough) {
-      this.pushLeaving(this.state);
-      w.get(base);
-      pushExit();
-      w.call(service.leaveRegion);
-      w.u8(op.return);
-      return;
-    }
     if (base !== local.page) {
       w.get(base);
       w.set(local.page);
     }
-    pushExit();
+    w.i64Halves(known | (this.retired << EXIT_RETIRED_SHIFT) | (this.state & EXIT_STATE_MASK), position);
+    if (status === STATUS_LOCAL) {
+      w.get(local.status);
+      w.i32(EXIT_STATUS_SHIFT);
+      w.emit(op.i32Shl, op.i64ExtendI32U, op.i64Or);
+    }
     w.set(local.exit);
     w.br(this.epilogue);
-  }
-
-  /** Pushes what leaveRegion is to know of the flags in this state, undefined = in any, and the budget. */
-  private pushLeaving(state: FlagState | undefined): void {
-    const { w } = this;
-    const base = state === undefined ? undefined : withoutRotate(state);
-    const has = (needed: boolean): boolean => base === undefined || base === DYNAMIC || (!(base & SPECIAL) && needed);
-    const operands = base === undefined || (base & KIND_MASK) !== CC_LOGIC;
-    const result = base === undefined || !(base & (RESULT_IS_DIFFERENCE | RESULT_IS_SUM));
-    w.get(local.cpu);
-    for (const [which, needed] of [
-      [local.ccA, has(operands)],
-      [local.ccB, has(operands)],
-      [local.ccR, has(result)],
-      [local.rotated, state === undefined || (state & ROTATED) !== 0],
-    ] as const) {
-      if (needed) w.get(which);
-      else w.i64(0);
-    }
-    if (base === undefined || base === DYNAMIC) w.get(local.kind);
-    else w.i32(0);
-    w.get(local.budget);
   }
 
   /** Leaves at a position. */
@@ -530,13 +476,10 @@ export class Emitter {
     this.leave(local.rip, 0, STATUS_LOCAL);
   }
 
-  /** What the ways out go to that do not call leaveRegion themselves; leaves the status on the stack. */
+  /** What ways out go to: writes flags, budget and RIP back, and leaves the status on the stack. */
   writeBack(): void {
     const { w } = this;
-    this.storeRegisters(this.written);
-    this.pushLeaving(undefined);
-    w.get(local.page);
-    w.get(local.exit);
+    for (const parameter of LEAVE_REGION_PARAMETERS) w.get(parameter);
     w.call(service.leaveRegion);
   }
 }

@@ -29,7 +29,7 @@ import { Emitter, LOCAL_DECLARATIONS, local } from './emitter.ts';
 import { DEAD, DYNAMIC, IN_MEMORY } from '../cpu/region-exit-state.ts';
 import { type BlockFlags, analyseFlags, flagUse, stateBehind } from './flags.ts';
 import { type Flow, type FlowBlock, analyseFlow, dominates } from './flow.ts';
-import { isVectorRow, vectorRegisterUse, xmmUse } from './handlers.ts';
+import { isVectorRow, vectorRowWrites, xmmUse } from './handlers.ts';
 import { type Instruction, pageOf } from './instruction.ts';
 import type { Block, Region, Target } from './region.ts';
 import { type TargetLookup, placeLookup } from './target-lookup.ts';
@@ -91,11 +91,9 @@ export class RegionTranslator {
     e.manyPages = region.pages.length > 1;
     this.behaviours.clear();
     this.facts = findRegisters(e, this.probe, region, this.flow, this.behaviours);
-    // What loops would be stores in each round; elsewhere it keeps ways out small, of which there are more than instructions.
-    e.writesThrough = e.vectors.written === 0 && !this.flow.blocks.some(({ loopHeader }) => loopHeader);
     this.prologue(region);
     e.rawExit = e.w.block();
-    e.epilogue = e.writesThrough ? e.rawExit : e.w.block();
+    e.epilogue = e.w.block();
     this.verifyPages(region);
     const entry = this.flow.blocks[0];
     if (entry !== undefined) {
@@ -103,13 +101,10 @@ export class RegionTranslator {
       convertFlags(e, this.flags.get(entry.block)?.entry ?? DEAD);
       this.tree(entry);
     }
-    if (e.writesThrough) e.w.u8(op.unreachable);
-    else {
-      e.w.end();
-      e.writeBack();
-      e.vectors.store(e.vectors.written);
-      e.w.u8(op.return);
-    }
+    e.w.end();
+    e.writeBack();
+    e.vectors.store(e.vectors.written);
+    e.w.u8(op.return);
     e.w.end();
     e.vectors.store(e.vectors.written);
     e.w.get(local.cpu);
@@ -513,13 +508,12 @@ export class RegionTranslator {
     w.end();
   }
 
-  /** A handler that may touch every register: they are in memory meanwhile. */
+  /** A handler that may touch every register. */
   private callHandler(i: Instruction): void {
     const { e } = this;
     const { w } = e;
     const touchesVectors = isVectorRow(i.row);
     flagsToMemory(e);
-    e.storeRegisters(e.stale(ALL_REGISTERS));
     if (touchesVectors) e.vectors.store(e.vectors.written);
     e.pushOperation(i);
     w.call(service.callHandler);
@@ -546,13 +540,11 @@ export class RegionTranslator {
     this.leaveIfDropped(i);
   }
 
-  /** A handler of a vector or x87 instruction: only the general registers it names go through memory. */
+  /** A handler of a vector or x87 instruction: of the general registers it writes only what it names. */
   private callVectorHandler(i: Instruction): void {
     const { e } = this;
     const { w } = e;
-    const { reads, writes } = vectorRegisterUse(i);
     const xmm = xmmUse(i);
-    e.storeRegisters(e.stale(reads));
     e.vectors.store(xmm.reads & e.vectors.written);
     e.pushOperation(i);
     w.call(service.callHandler);
@@ -563,7 +555,7 @@ export class RegionTranslator {
     w.set(local.rip);
     e.exitWithStatus();
     w.end();
-    e.loadRegisters(writes);
+    e.loadRegisters(vectorRowWrites(i));
     e.vectors.load(xmm.writes & e.vectors.used);
     for (let n = 0; n < 16; n++) if (xmm.writes & (1 << n)) e.vectors.forget(n);
     if (i.handler === 'ldmxcsr') {
@@ -615,8 +607,8 @@ function probeRegisters(probe: Emitter, i: Instruction): void {
   probe.epilogue = probe.w.block();
   if (i.treatment === 'handler' && isVectorRow(i.row)) probe.vectors.forgetAll();
   if (i.treatment === 'vector') {
-    const { reads, writes } = vectorRegisterUse(i);
-    probe.used |= reads | writes;
+    const writes = vectorRowWrites(i);
+    probe.used |= writes;
     probe.written |= writes;
     const xmm = xmmUse(i);
     for (let n = 0; n < 16; n++) if (xmm.writes & (1 << n)) probe.vectors.forget(n);
