@@ -58,4 +58,5 @@ export type GuestKind = 'one' | 'two' | 'debian';
 /** A runner's fixed properties of each kind of guest. */
 export const GUEST_VCPUS: Readonly<Record<GuestKind, number>> = { one: 1, two: 2, debian: 1 };
 
-export type RunnerName = 'webxen' | 'qemu' | 'v86';
+/** `interpreter` is webxen with the translator off. */
+export type RunnerName = 'webxen' | 'interpreter' | 'qemu' | 'v86';

@@ -83,6 +83,11 @@ async function measure(options: Options): Promise<Result> {
     if (built !== undefined && (whole || parts.has('programs'))) {
       const ramdisks = ramdisks64(built, whole);
       runners.push(await startWebxen(browser, site, ramdisks, commandLineOf(options)));
+      if (options.interpreter) {
+        const another = await openBrowser();
+        closers.push(() => another.close());
+        runners.push(await startWebxen(another, site, ramdisks, commandLineOf({ ...options, translator: 'off' }), 'interpreter'));
+      }
       if (withQemu) runners.push(startQemu(kernel, ramdisks, BOOT_MS));
       if (system !== undefined && v86Browser !== undefined) runners.push(startV86(v86Browser, site, system, BOOT_MS));
       closers.push(async () => {

@@ -19,6 +19,7 @@ What is measured (all of it unless some is named):
 How:
   --here                in webxen alone
   --without NAME,NAME   not beside these: native, qemu, v86
+  --interpreter         beside webxen with its translator off as well, in a browser of its own (slow)
   --rounds N            every measurement N times, medians shown (default 3)
   --quick               one round
   --node                the programs in webxen under Node instead of a browser
@@ -34,6 +35,7 @@ export interface Options {
   readonly parts: ReadonlySet<Part>;
   readonly only: string | undefined;
   readonly without: ReadonlySet<string>;
+  readonly interpreter: boolean;
   readonly rounds: number;
   readonly node: boolean;
   readonly translator: string;
@@ -71,6 +73,7 @@ export function readOptions(words: readonly string[]): Options | undefined {
         only: { type: 'string' },
         here: { type: 'boolean', default: false },
         without: { type: 'string', default: '' },
+        interpreter: { type: 'boolean', default: false },
         rounds: { type: 'string' },
         quick: { type: 'boolean', default: false },
         node: { type: 'boolean', default: false },
@@ -95,6 +98,7 @@ export function readOptions(words: readonly string[]): Options | undefined {
     parts: new Set(chosen.length === 0 ? PARTS : chosen),
     only: values.only,
     without: new Set(without),
+    interpreter: values.interpreter,
     rounds,
     node: values.node,
     translator: values.translator,

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import type { ProfilePause } from '../src/engine/jit/code-profile.ts';
+import type { RunnerName } from './guest.ts';
 
 const FOLDER = 'build/bench';
 
@@ -39,7 +40,7 @@ export interface Sample {
   readonly handled?: number;
 }
 
-export type Column = 'native' | 'webxen' | 'qemu' | 'v86';
+export type Column = 'native' | RunnerName;
 
 export interface Row {
   readonly name: string;

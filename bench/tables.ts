@@ -5,7 +5,7 @@ import { pausesTable } from './pauses.ts';
 import { type Column, geometricMean, type Result, type Row, type Sample, shown, table, typical } from './report.ts';
 import { scalingTable } from './smp.ts';
 
-const COLUMNS: readonly Column[] = ['native', 'webxen', 'qemu', 'v86'];
+const COLUMNS: readonly Column[] = ['native', 'webxen', 'interpreter', 'qemu', 'v86'];
 
 function ratio(row: Row, of: Column, to: Column, figure: (sample: Sample) => number | undefined): number | undefined {
   const above = typical(row, of, figure);

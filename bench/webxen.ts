@@ -1,6 +1,6 @@
 /** webxen's guests: domains of one page. */
 import { readFileSync } from 'node:fs';
-import type { Guest, GuestKind, Runner } from './guest.ts';
+import type { Guest, GuestKind, Runner, RunnerName } from './guest.ts';
 import { GUEST_VCPUS, instructionsOf } from './guest.ts';
 import type { Ramdisks } from './ramdisks.ts';
 import type { Machine } from '../e2e/support/machine.ts';
@@ -49,23 +49,24 @@ export async function startWebxen(
   site: Site,
   ramdisks: Ramdisks,
   commandLine: string,
+  name: RunnerName = 'webxen',
 ): Promise<Runner & { readonly machine: Machine }> {
   const machine = await openPage(browser, site, commandLine);
   const guests = new Map<GuestKind, Promise<Guest>>();
   const sent = new Set<string>();
   const boot = async (kind: GuestKind): Promise<Guest> => {
-    const name = domainOf(kind);
+    const domain = domainOf(kind);
     const size = kind === 'debian' ? 'debian' : 'small';
     const ramdisk = `/root/initrd-${size}`;
     if (!sent.has(ramdisk)) await machine.write(ramdisk, readFileSync(ramdisks[size]));
     sent.add(ramdisk);
-    await machine.configure(name, { kernel: '/boot/vmlinuz-cloud', ramdisk, vcpus: GUEST_VCPUS[kind], memory: MEMORY_MIB[size] });
-    await machine.run(`xm create ${name}`);
-    await machine.login(name, BOOT_MS);
-    return new DomainGuest(machine, name, browser);
+    await machine.configure(domain, { kernel: '/boot/vmlinuz-cloud', ramdisk, vcpus: GUEST_VCPUS[kind], memory: MEMORY_MIB[size] });
+    await machine.run(`xm create ${domain}`);
+    await machine.login(domain, BOOT_MS);
+    return new DomainGuest(machine, domain, browser);
   };
   return {
-    name: 'webxen',
+    name,
     machine,
     guest: (kind) => {
       const guest = guests.get(kind) ?? boot(kind);
