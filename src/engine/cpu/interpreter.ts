@@ -9,6 +9,8 @@ import {
   FAULT,
   HANDLER_TABLE,
   JUMP,
+  LONG_RUN,
+  LONG_RUNS_PERIOD,
   NEXT,
   OP_AUX,
   OP_BYTES,
@@ -25,6 +27,7 @@ import {
   REQUEST_HOLD,
   REQUEST_LEAVE,
   RETRY,
+  SAMPLE_LONG_RUN,
   TRANSITION_ENTRIES,
   TRANSITION_ENTRY_BYTES,
   TRANSITION_PERIOD,
@@ -35,6 +38,7 @@ import {
   VCPU_FAULTS,
   VCPU_INSTRUCTIONS,
   VCPU_INSTRUCTIONS_TRANSLATED,
+  VCPU_LONG_RUNS_LEFT,
   VCPU_PAGE,
   VCPU_PAUSES,
   VCPU_REGION_ENTRIES,
@@ -136,9 +140,13 @@ function deliverHere(cpu: usize): bool {
 function runRegions(cpu: usize, op: usize): i32 {
   let entries = load<u64>(cpu, VCPU_REGION_ENTRIES);
   let status: i32;
+  let left = load<i32>(cpu, VCPU_BUDGET);
   while (true) {
     entries++;
+    const before = left;
     status = call_indirect<i32>(load<u32>(op, OP_LINK), cpu, op);
+    left = load<i32>(cpu, VCPU_BUDGET);
+    if (before - left >= LONG_RUN) noteLongRun(cpu, op, before - left);
     const sampled = ((<u32>entries) & (TRANSITION_PERIOD - 1)) == 0;
     if (sampled && (status == JUMP || status == REDO)) sampleTransition(cpu, load<u32>(op, OP_LINK), status);
     if (status != JUMP) break;
@@ -148,19 +156,26 @@ function runRegions(cpu: usize, op: usize): i32 {
     if (host == 0 || <u32>jump != host) break;
     op = <usize>(jump >> 32);
     if (load<u16>(op) != hot.HOT_REGION) break;
-    if (load<i32>(cpu, VCPU_BUDGET) <= 0 || atomic.load<u32>(cpu, VCPU_REQUEST) != 0 || load<u32>(cpu, VCPU_STEPPING) != 0) break;
+    if (left <= 0 || atomic.load<u32>(cpu, VCPU_REQUEST) != 0 || load<u32>(cpu, VCPU_STEPPING) != 0) break;
     store<u64>(cpu, rip & PAGE_MASK, VCPU_PAGE);
   }
   store<u64>(cpu, entries, VCPU_REGION_ENTRIES);
   return status;
 }
 
+/** Takes a sample of the regions in which much is executed at a time. */
+function noteLongRun(cpu: usize, op: usize, instructions: i32): void {
+  const left = load<i32>(cpu, VCPU_LONG_RUNS_LEFT) - instructions;
+  if (left <= 0) sampleTransition(cpu, load<u32>(op, OP_LINK), SAMPLE_LONG_RUN);
+  store<i32>(cpu, left <= 0 ? LONG_RUNS_PERIOD : left, VCPU_LONG_RUNS_LEFT);
+}
+
 /** Notes for the translator how a region was left and for where; on purpose only now and then. */
-function sampleTransition(cpu: usize, tableIndex: u32, status: i32): void {
+function sampleTransition(cpu: usize, tableIndex: u32, why: i32): void {
   const count = load<u32>(cpu, VCPU_TRANSITIONS_SAMPLED);
   const at = cpu + VCPU_TRANSITIONS + <usize>(count & (TRANSITION_ENTRIES - 1)) * TRANSITION_ENTRY_BYTES;
   store<u32>(at, tableIndex);
-  store<i32>(at, status, 4);
+  store<i32>(at, why, 4);
   store<u64>(at, load<u64>(cpu, VCPU_RIP), 8);
   store<u32>(cpu, count + 1, VCPU_TRANSITIONS_SAMPLED);
 }

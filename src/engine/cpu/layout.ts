@@ -205,6 +205,8 @@ export const VCPU_RUN_LEFT = 0x4b4;
 export const VCPU_SAMPLE_LEFT = 0x22c;
 /** u32: transitions between regions sampled so far. */
 export const VCPU_TRANSITIONS_SAMPLED = 0x4a8;
+/** u32 (signed): instructions still to be executed in long runs of regions until one of those is sampled. */
+export const VCPU_LONG_RUNS_LEFT = 0x4b8;
 /** u32: kind of the slow store pending, one of the three below. */
 export const VCPU_STORE_KIND = 0x234;
 /** Written in place, in a frame with marks. */
@@ -299,12 +301,16 @@ export const FRAME_HASH_ENTRIES = 16384;
 export const VCPU_REGION_HASH = 0x42000;
 export const VCPU_REGION_FRAMES = 0x46000;
 export const REGION_HASH_ENTRIES = 4096;
-/** Sampled ways out of regions: ring of u32 function-table index left, u32 status (JUMP or REDO), u64 RIP gone to. */
+/** Sampled ways out of regions: ring of u32 function-table index left, u32 why (JUMP, REDO or SAMPLE_LONG_RUN), u64 RIP gone to. */
 export const VCPU_TRANSITIONS = 0x4a000;
 export const TRANSITION_ENTRIES = 64;
 export const TRANSITION_ENTRY_BYTES = 16;
 /** One of so many entries of regions is sampled. */
 export const TRANSITION_PERIOD = 256;
+/** Of runs of so many instructions or more one is sampled whenever they have executed so many together. */
+export const SAMPLE_LONG_RUN = 0x100;
+export const LONG_RUN = 256;
+export const LONG_RUNS_PERIOD = 1 << 20;
 /** Records of regions, and the operations that regions hand to handlers (cpu/regions.ts). */
 export const VCPU_REGION_ARENA = 0x4a400;
 export const VCPU_REGION_ARENA_END = 0x100000;

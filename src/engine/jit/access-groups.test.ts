@@ -53,7 +53,7 @@ function run(lower: Page, upper: Page, rsp: bigint, translate: boolean) {
   state.rip = CODE;
   fixture.setState(state);
   if (translate) {
-    const options = { ...DEFAULT_OPTIONS, refills: true };
+    const options = { ...DEFAULT_OPTIONS, thorough: true };
     const translator = new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, options);
     expect(translator.translateAt(CODE)).toBe(true);
   }

@@ -1,4 +1,4 @@
-/** A call of an instruction's handler inside translated code, which finds the general registers in memory. */
+/** A call of an instruction's handler inside translated code, with only the registers in memory that it looks at. */
 import { JUMP, VCPU_RIP } from '../cpu/layout.ts';
 import { type Emitter, local } from './emitter.ts';
 import type { Instruction } from './instruction.ts';
@@ -6,9 +6,10 @@ import { service } from './wasm-module.ts';
 import { type Label, memoryOp, op } from './wasm-writer.ts';
 
 export interface CallOptions {
-  /** General registers, by number, that the handler writes. */
+  /** General registers, by number: those the handler reads, and those it writes. */
+  readonly reads: number;
   readonly writes: number;
-  /** XMM registers that it reads and writes. */
+  /** XMM registers likewise. */
   readonly vectorReads?: number;
   readonly vectorWrites?: number;
   /** For callFloatHandler: what is to be clean afterwards. */
@@ -21,7 +22,8 @@ export interface CallOptions {
  */
 export function callOperation(e: Emitter, i: Instruction, options: CallOptions): void {
   const { w, vectors } = e;
-  const { writes, vectorReads = 0, vectorWrites = 0, clean } = options;
+  const { reads, writes, vectorReads = 0, vectorWrites = 0, clean } = options;
+  e.storeRegisters(e.stale(reads));
   vectors.store(vectorReads & vectors.written);
   e.pushOperation(i);
   if (clean === undefined) w.call(service.callHandler);

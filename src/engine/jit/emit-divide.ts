@@ -3,6 +3,8 @@ import { VCPU_RAX, VCPU_RDX } from '../cpu/layout.ts';
 import { callOperation, withCold } from './emit-call.ts';
 import { type EmitInstruction, rmValue } from './emit-integer.ts';
 import { type Emitter, local } from './emitter.ts';
+import { vectorRegisterUse } from './handlers.ts';
+import { inMemory } from './instruction.ts';
 import { type Label, op } from './wasm-writer.ts';
 
 const ACCUMULATORS = (1 << (VCPU_RAX >> 3)) | (1 << (VCPU_RDX >> 3));
@@ -67,7 +69,8 @@ export const divideAccumulator: EmitInstruction = (e, i) => {
       divide(e, 8, signed);
     },
     () => {
-      callOperation(e, i, { writes: ACCUMULATORS });
+      const named = vectorRegisterUse(i).reads | (inMemory(i) ? 0 : 1 << (i.rm >> 3));
+      callOperation(e, i, { reads: named | ACCUMULATORS, writes: ACCUMULATORS });
     },
   );
 };

@@ -2,7 +2,7 @@
 import { OPF_MEMORY, REDO, VCPU_CR0, VCPU_PAGE, VCPU_ZERO } from '../cpu/layout.ts';
 import { callOperation } from './emit-call.ts';
 import { type Emitter, local } from './emitter.ts';
-import { vectorRowWrites, xmmUse } from './handlers.ts';
+import { vectorRegisterUse, xmmUse } from './handlers.ts';
 import { type Instruction, inMemory, instructionPage } from './instruction.ts';
 import { simd } from './wasm-simd.ts';
 import { memoryOp, op } from './wasm-writer.ts';
@@ -91,9 +91,11 @@ export function loadTarget(e: Emitter, i: Instruction, wide: boolean, to: number
  * else the region is left behind the instruction.
  */
 export function callCold(e: Emitter, i: Instruction, cleanTarget = -1, cleanSource = -1): void {
+  const general = vectorRegisterUse(i);
   const xmm = xmmUse(i);
   callOperation(e, i, {
-    writes: vectorRowWrites(i),
+    reads: general.reads,
+    writes: general.writes,
     vectorReads: xmm.reads,
     vectorWrites: xmm.writes,
     clean: (cleanTarget + 1) | ((cleanSource + 1) << 3),

@@ -19,19 +19,27 @@ export const needsAllRegisters = (row: Row): boolean =>
 export const writesFlags = (row: Row): boolean => /^(u?comis|ptest|fu?comi)/.test(row.mnemonic);
 
 export interface RegisterUse {
-  /** Bit n: register n is read, or written. */
+  /** Bit n: general register n is read, or written. */
   readonly reads: number;
   readonly writes: number;
 }
 
 const bitOf = (slot: number): number => (slot <= VCPU_R15 + 1 ? 1 << (slot >> 3) : 0);
 
-/** General registers that a vector row writes: bit n, register n. */
-export function vectorRowWrites(instruction: Instruction): number {
-  const letter = instruction.row.operands.charAt(0);
-  if (letter === 'G') return bitOf(instruction.reg);
+/** General registers of a vector row: those its address is made of and those its operands name. */
+export function vectorRegisterUse(instruction: Instruction): RegisterUse {
+  let reads = 0;
+  let writes = 0;
   const inMemory = (instruction.flags & OPF_MEMORY) !== 0;
-  return (letter === 'E' || letter === 'R') && !inMemory ? bitOf(instruction.rm) : 0;
+  if (inMemory) reads |= bitOf(instruction.base) | bitOf(instruction.index);
+  instruction.row.operands.split(',').forEach((operand, n) => {
+    const letter = operand.trim().charAt(0);
+    const bit =
+      letter === 'G' ? bitOf(instruction.reg) : (letter === 'E' || letter === 'R') && !inMemory ? bitOf(instruction.rm) : 0;
+    reads |= bit;
+    if (n === 0) writes |= bit;
+  });
+  return { reads, writes };
 }
 
 /** XMM registers of an instruction, by number. */

@@ -9,9 +9,9 @@ const SEEDS_A_TEST = 10;
 const groups = Array.from({ length: SEEDS / SEEDS_A_TEST }, (_, n) => n * SEEDS_A_TEST + 1);
 
 describe.each([
-  ['all paths', { everything: true, refills: true }],
-  ['all paths that leave TLB misses to the interpreter', { everything: true, refills: false }],
-  ['the paths taken so far', { everything: false, refills: false }],
+  ['all paths', { everything: true, thorough: false }],
+  ['all paths, made thoroughly', { everything: true, thorough: true }],
+  ['the paths taken so far', { everything: false, thorough: false }],
 ])('random programs with regions of %s', (_, options) => {
   it.each(groups)('end as interpreted: seeds from %i', (first) => {
     const failures: string[] = [];

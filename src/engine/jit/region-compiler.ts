@@ -12,8 +12,8 @@ export interface RegionJob {
   readonly trace: Uint32Array<ArrayBuffer>;
   /** With fences between guest accesses. */
   readonly ordered: boolean;
-  /** Translations that the TLB does not have are looked up; else the region is left for the interpreter to do it. */
-  readonly refills: boolean;
+  /** Code for a region in which much is executed, or that often misses the TLB; else code that takes little to compile. */
+  readonly thorough: boolean;
 }
 
 export interface CompiledRegion {
@@ -36,8 +36,8 @@ class ModuleMaker {
   private readonly plain = new RegionTranslator(false);
   private readonly ordered = new RegionTranslator(true);
 
-  make({ number, ordered, refills }: RegionJob, region: Region): CompiledRegion {
-    const { body, data } = (ordered ? this.ordered : this.plain).translate(region, refills);
+  make({ number, ordered, thorough }: RegionJob, region: Region): CompiledRegion {
+    const { body, data } = (ordered ? this.ordered : this.plain).translate(region, thorough);
     return { number, data, module: regionModule([body]) };
   }
 }

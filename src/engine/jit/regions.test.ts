@@ -4,6 +4,7 @@ import {
   EXIT_BUDGET,
   EXIT_EXCEPTION,
   EXIT_REQUEST,
+  LONG_RUNS_PERIOD,
   PAGE_BYTES,
   REQUEST_LEAVE,
   TLB_ENTRIES,
@@ -167,8 +168,8 @@ describe('a TLB miss', () => {
   const LOADS = [0x8b, 0x07, 0x03, 0x06, 0xff, 0xc9, 0x75, 0xf8];
   /** Has the same entry of the TLB as DATA. */
   const CONFLICTING = DATA + BigInt(TLB_ENTRIES * PAGE_BYTES);
-  const place = (refills: boolean): void => {
-    machine = new RegionMachine(undefined, { refills });
+  const place = (thorough: boolean): void => {
+    machine = new RegionMachine(undefined, { thorough });
     machine.fixture.view.setUint32(machine.fixture.map(CONFLICTING), 30, true);
     machine.place(machine.first, ...LOADS);
     machine.translator.translateAt(CODE);
@@ -180,7 +181,7 @@ describe('a TLB miss', () => {
     return machine.count(VCPU_REGION_REDOS) - before;
   };
 
-  it('is served by a region that is made to', () => {
+  it('is served by a region made thoroughly', () => {
     place(true);
     expect(givenBack(() => expect(run(100n)).toBe(30n))).toBe(0n);
   });
@@ -193,13 +194,13 @@ describe('a TLB miss', () => {
 
   it('has a region made anew that is often left for it', () => {
     place(false);
-    for (let turn = 0; machine.translator.counters.refilling === 0; turn++) {
+    for (let turn = 0; machine.translator.counters.thorough === 0; turn++) {
       expect(turn).toBeLessThan(100);
       run(1000n);
       machine.translator.sample();
     }
     machine.translator.sample();
-    expect(machine.translator.counters).toMatchObject({ regions: 2, refilling: 1 });
+    expect(machine.translator.counters).toMatchObject({ regions: 2, thorough: 1 });
     expect(givenBack(() => expect(run(1000n)).toBe(30n))).toBe(0n);
     // Once is enough, whatever instructions are given back for from then on.
     for (let turn = 0; turn < 100; turn++) {
@@ -207,6 +208,32 @@ describe('a TLB miss', () => {
       machine.translator.sample();
     }
     expect(machine.translator.counters.regions).toBe(2);
+  });
+});
+
+describe('a region that much is executed in', () => {
+  it('is made anew thoroughly, once', () => {
+    machine = new RegionMachine(undefined, { thorough: false, longRunThreshold: 2 });
+    machine.place(machine.first, 0xff, 0xc0, 0xeb, 0xfc); // inc eax; jmp to it
+    machine.translator.translateAt(CODE);
+    machine.start();
+    for (let turn = 0; turn < 8; turn++) {
+      // The first long run is a sample, and then one in each period.
+      expect(machine.translator.counters.thorough).toBe(turn < 2 ? 0 : 1);
+      expect(machine.fixture.run(LONG_RUNS_PERIOD)).toBe(EXIT_BUDGET);
+      machine.translator.sample();
+    }
+    expect(machine.translator.counters).toMatchObject({ regions: 2, thorough: 1 });
+    expect(machine.fixture.getState().gpr[RAX]).toBe(BigInt(4 * LONG_RUNS_PERIOD));
+  });
+
+  it('stays as it is where little is executed at a time', () => {
+    machine = new RegionMachine(undefined, { thorough: false, longRunThreshold: 1 });
+    machine.place(machine.first, 0xff, 0xc9, 0x75, 0xfc); // dec ecx; jne to it
+    machine.translator.translateAt(CODE);
+    for (let turn = 0; turn < 50_000; turn++) machine.result({ [RCX]: 20n });
+    machine.translator.sample();
+    expect(machine.translator.counters).toMatchObject({ regions: 1, thorough: 0 });
   });
 });
 

@@ -1,19 +1,29 @@
 /**
  * Ways out of regions that the run loop has sampled (VCPU_TRANSITIONS): which function was left, and for where, or that it gave an
- * instruction back. Counted here, until one is frequent enough to be acted upon.
+ * instruction back, or that much had been executed in it. Counted here, until one is frequent enough to be acted upon.
  */
-import { REDO, TRANSITION_ENTRIES, TRANSITION_ENTRY_BYTES, VCPU_TRANSITIONS, VCPU_TRANSITIONS_SAMPLED } from '../cpu/layout.ts';
+import {
+  REDO,
+  SAMPLE_LONG_RUN,
+  TRANSITION_ENTRIES,
+  TRANSITION_ENTRY_BYTES,
+  VCPU_TRANSITIONS,
+  VCPU_TRANSITIONS_SAMPLED,
+} from '../cpu/layout.ts';
 
 /** Kept at most before all are forgotten: rare ones never become frequent. */
 const COUNTS_MAXIMUM = 4096;
-/** Stands for the target of an instruction given back; no address. */
+/** Stand for targets of what is no jump; no addresses. */
 const GIVEN_BACK = NaN;
+const LONG_RUN = Infinity;
 
 export interface TransitionThresholds {
   /** Samples of ways from a function to one place. */
   readonly jump: number;
   /** Samples of a function's giving back an instruction, whichever. */
   readonly redo: number;
+  /** Samples of much being executed in a function at a time. */
+  readonly longRun: number;
 }
 
 export class TransitionSamples {
@@ -34,7 +44,7 @@ export class TransitionSamples {
     return this.words[(this.cpu + VCPU_TRANSITIONS_SAMPLED) >>> 2] ?? 0;
   }
 
-  /** Counts what was sampled since the last call; calls back for what is frequent now, once. `rip` null: instructions given back. */
+  /** Counts what was sampled since the last call; calls back for what is frequent now, once. `rip` null: no jumps. */
   drain(frequent: (tableIndex: number, rip: bigint | null) => void): void {
     const sampled = this.sampled();
     if (sampled === this.seen) return;
@@ -42,14 +52,15 @@ export class TransitionSamples {
     this.seen = sampled;
     for (; next !== sampled; next = (next + 1) >>> 0) {
       const at = (this.cpu + VCPU_TRANSITIONS + (next % TRANSITION_ENTRIES) * TRANSITION_ENTRY_BYTES) >>> 2;
-      const [tableIndex = 0, status = 0, low = 0, high = 0] = this.words.subarray(at, at + TRANSITION_ENTRY_BYTES / 4);
-      const redo = status === REDO;
+      const [tableIndex = 0, why = 0, low = 0, high = 0] = this.words.subarray(at, at + TRANSITION_ENTRY_BYTES / 4);
+      const { jump, redo, longRun } = this.thresholds;
       // A canonical address is exact as a number.
-      const rip = redo ? GIVEN_BACK : (high | 0) * 2 ** 32 + low;
-      if (this.count(tableIndex, rip) < (redo ? this.thresholds.redo : this.thresholds.jump)) continue;
+      const [rip, threshold] =
+        why === REDO ? [GIVEN_BACK, redo] : why === SAMPLE_LONG_RUN ? [LONG_RUN, longRun] : [(high | 0) * 2 ** 32 + low, jump];
+      if (this.count(tableIndex, rip) < threshold) continue;
       this.counts.get(rip)?.delete(tableIndex);
       this.kept--;
-      frequent(tableIndex, redo ? null : BigInt(rip));
+      frequent(tableIndex, Number.isFinite(rip) ? BigInt(rip) : null);
     }
   }
 

@@ -29,7 +29,7 @@ import { Emitter, LOCAL_DECLARATIONS, local } from './emitter.ts';
 import { DEAD, DYNAMIC, IN_MEMORY } from '../cpu/region-exit-state.ts';
 import { type BlockFlags, analyseFlags, flagUse, stateBehind } from './flags.ts';
 import { type Flow, type FlowBlock, analyseFlow, dominates } from './flow.ts';
-import { isVectorRow, vectorRowWrites, xmmUse } from './handlers.ts';
+import { isVectorRow, vectorRegisterUse, xmmUse } from './handlers.ts';
 import { type Instruction, pageOf } from './instruction.ts';
 import type { Block, Region, Target } from './region.ts';
 import { type TargetLookup, placeLookup } from './target-lookup.ts';
@@ -71,10 +71,10 @@ export class RegionTranslator {
     };
   }
 
-  /** @param refills TLB misses of its accesses are served within the region */
-  translate(region: Region, refills: boolean): TranslatedCode {
+  /** @param thorough code for a region that much is executed in; else code that takes little to compile */
+  translate(region: Region, thorough: boolean): TranslatedCode {
     const { e } = this;
-    e.refills = refills;
+    e.refills = thorough;
     this.data = new ByteWriter();
     this.data.raw(new Uint8Array(pageWordsBytes(region.pages.length)));
     this.flow = analyseFlow(region);
@@ -91,6 +91,7 @@ export class RegionTranslator {
     e.manyPages = region.pages.length > 1;
     this.behaviours.clear();
     this.facts = findRegisters(e, this.probe, region, this.flow, this.behaviours);
+    e.writesThrough = !thorough || !this.flow.blocks.some(({ loopHeader }) => loopHeader);
     this.prologue(region);
     e.rawExit = e.w.block();
     e.epilogue = e.w.block();
@@ -508,12 +509,13 @@ export class RegionTranslator {
     w.end();
   }
 
-  /** A handler that may touch every register. */
+  /** A handler that may touch every register: they are in memory meanwhile. */
   private callHandler(i: Instruction): void {
     const { e } = this;
     const { w } = e;
     const touchesVectors = isVectorRow(i.row);
     flagsToMemory(e);
+    e.storeRegisters(e.stale(ALL_REGISTERS));
     if (touchesVectors) e.vectors.store(e.vectors.written);
     e.pushOperation(i);
     w.call(service.callHandler);
@@ -540,11 +542,13 @@ export class RegionTranslator {
     this.leaveIfDropped(i);
   }
 
-  /** A handler of a vector or x87 instruction: of the general registers it writes only what it names. */
+  /** A handler of a vector or x87 instruction: only the general registers it names go through memory. */
   private callVectorHandler(i: Instruction): void {
     const { e } = this;
     const { w } = e;
+    const { reads, writes } = vectorRegisterUse(i);
     const xmm = xmmUse(i);
+    e.storeRegisters(e.stale(reads));
     e.vectors.store(xmm.reads & e.vectors.written);
     e.pushOperation(i);
     w.call(service.callHandler);
@@ -555,7 +559,7 @@ export class RegionTranslator {
     w.set(local.rip);
     e.exitWithStatus();
     w.end();
-    e.loadRegisters(vectorRowWrites(i));
+    e.loadRegisters(writes);
     e.vectors.load(xmm.writes & e.vectors.used);
     for (let n = 0; n < 16; n++) if (xmm.writes & (1 << n)) e.vectors.forget(n);
     if (i.handler === 'ldmxcsr') {
@@ -607,8 +611,8 @@ function probeRegisters(probe: Emitter, i: Instruction): void {
   probe.epilogue = probe.w.block();
   if (i.treatment === 'handler' && isVectorRow(i.row)) probe.vectors.forgetAll();
   if (i.treatment === 'vector') {
-    const writes = vectorRowWrites(i);
-    probe.used |= writes;
+    const { reads, writes } = vectorRegisterUse(i);
+    probe.used |= reads | writes;
     probe.written |= writes;
     const xmm = xmmUse(i);
     for (let n = 0; n < 16; n++) if (xmm.writes & (1 << n)) probe.vectors.forget(n);

@@ -5,8 +5,9 @@
  * The core returns whenever so many instructions have been interpreted: where it does is a sample of what the interpreter's time
  * goes to. Code sampled often enough becomes a region (region.ts), its function a slot of the core's table, and the block at its
  * entry is entered by it from then on (cpu/regions.ts). A region that is often left to the same place grows: it is made anew with
- * that place as a further entry. One that is often left for TLB misses is made anew to serve them itself. A region whose frames were
- * written dies in the core; sampled again, it comes back if its bytes are the same.
+ * that place as a further entry. Regions are first made so that they take little to compile; one in which much is executed at a time,
+ * or that is often left for TLB misses, is made anew thoroughly. A region whose frames were written dies in the core; sampled again,
+ * it comes back if its bytes are the same.
  */
 import { REGION_ENTRY_SHIFT, REGION_TABLE_INDEX, VCPU_REGION_GENERATION, VCPU_RIP } from '../cpu/layout.ts';
 import { CodeRecorder } from './code-trace.ts';
@@ -39,9 +40,11 @@ export interface TranslatorOptions {
   readonly onInstalled?: () => void;
   /** Sampled transitions from a region to one place that make it grow by that place. */
   readonly growthThreshold: number;
-  /** Regions serve TLB misses from the start; else after so many sampled ways out that had an instruction done again. */
-  readonly refills: boolean;
-  readonly refillThreshold: number;
+  /** Regions are made thoroughly from the start. */
+  readonly thorough: boolean;
+  /** Otherwise, after so many sampled ways out that gave an instruction back, or so many samples of long runs. */
+  readonly redoThreshold: number;
+  readonly longRunThreshold: number;
 }
 
 export const DEFAULT_OPTIONS: TranslatorOptions = {
@@ -51,8 +54,9 @@ export const DEFAULT_OPTIONS: TranslatorOptions = {
   minimumInstructions: 8,
   maximumRegions: 4000,
   growthThreshold: 500,
-  refills: false,
-  refillThreshold: 32,
+  thorough: false,
+  redoThreshold: 32,
+  longRunThreshold: 4,
 };
 
 /** Translates everything at once: for tests. */
@@ -63,8 +67,9 @@ export const EAGER_OPTIONS: TranslatorOptions = {
   minimumInstructions: 1,
   maximumRegions: 4000,
   growthThreshold: 500,
-  refills: true,
-  refillThreshold: 32,
+  thorough: true,
+  redoThreshold: 32,
+  longRunThreshold: 4,
 };
 
 const pageStart = (host: number): number => (host & ~PAGE_MASK) >>> 0;
@@ -90,8 +95,8 @@ interface Installed {
   readonly records: Map<number, number>;
   /** It cannot grow any more. */
   full: boolean;
-  /** It serves TLB misses itself, or is being made anew to do so. */
-  refills: boolean;
+  /** It was made thoroughly, or is being made anew so. */
+  thorough: boolean;
 }
 
 /** A region that is being compiled. */
@@ -101,16 +106,16 @@ interface Awaited {
   /** Host addresses of its pages and of its first entry when it was chosen. */
   readonly pages: readonly number[];
   readonly host: number;
-  readonly refills: boolean;
+  readonly thorough: boolean;
 }
 
 export interface TranslatorCounters {
   regions: number;
   instructions: number;
   wasmBytes: number;
-  /** Regions made anew with a further entry, and to serve TLB misses. */
+  /** Regions made anew with a further entry, and thoroughly. */
   grown: number;
-  refilling: number;
+  thorough: number;
   revived: number;
   resets: number;
 }
@@ -137,7 +142,7 @@ export class Translator {
     instructions: 0,
     wasmBytes: 0,
     grown: 0,
-    refilling: 0,
+    thorough: 0,
     revived: 0,
     resets: 0,
   };
@@ -176,7 +181,8 @@ export class Translator {
     this.ordered = core.ordersAccesses() !== 0;
     this.transitions = new TransitionSamples(new Uint32Array(memory.buffer), cpu, {
       jump: options.growthThreshold,
-      redo: options.refillThreshold,
+      redo: options.redoThreshold,
+      longRun: options.longRunThreshold,
     });
     this.generation = this.currentGeneration();
   }
@@ -193,7 +199,7 @@ export class Translator {
       const from = this.byTableIndex.get(tableIndex);
       // Of the other mode's addresses nothing can be known from here.
       if (from === undefined || from.page < 0n !== rip < 0n) return;
-      if (target === null) this.haveRefills(from);
+      if (target === null) this.makeThorough(from);
       else if (target < 0n === rip < 0n) this.grow(from, target);
     });
     const host = this.hostOf(rip);
@@ -233,7 +239,7 @@ export class Translator {
     if (this.refused.has(host)) return false;
     if (this.awaitedHosts.has(host) || this.revive(host)) return true;
     if (this.regions.size >= this.options.maximumRegions) this.reset();
-    const made = this.make(pageOf(rip), [offsetOf(rip)], this.limits, this.options.refills);
+    const made = this.make(pageOf(rip), [offsetOf(rip)], this.limits, this.options.thorough);
     if (!made) this.refuse(host);
     return made;
   }
@@ -244,7 +250,7 @@ export class Translator {
   }
 
   /** Chooses the region entered at these positions and has it compiled; false = there is none. */
-  private make(page: bigint, entries: readonly number[], limits: RegionLimits, refills: boolean): boolean {
+  private make(page: bigint, entries: readonly number[], limits: RegionLimits, thorough: boolean): boolean {
     if (this.awaited.size >= AWAITED_MAXIMUM) return true;
     const region = new RegionBuilder(this.recorder, this.view, this.cpu, page, limits).build(entries);
     const trace = this.recorder.take();
@@ -253,9 +259,9 @@ export class Translator {
     const number = this.jobs++;
     const pages = region.pages.map(({ host }) => host);
     const host = (pages[0] ?? 0) + (entries[0] ?? 0);
-    this.awaited.set(number, { origin: originOf(region), page, pages, host, refills });
+    this.awaited.set(number, { origin: originOf(region), page, pages, host, thorough });
     this.awaitedHosts.add(host);
-    this.compiler.compile({ number, entries, limits, trace, ordered: this.ordered, refills }, region);
+    this.compiler.compile({ number, entries, limits, trace, ordered: this.ordered, thorough }, region);
     this.installFinished();
     return true;
   }
@@ -285,20 +291,19 @@ export class Translator {
     from.full = true;
     if (entries.size > GROWN_ENTRIES_MAXIMUM) return false;
     const limits = { ...this.limits, instructions: Math.min(instructions, GROWN_INSTRUCTIONS_MAXIMUM), pages: GROWN_PAGES_MAXIMUM };
-    const refills = from.refills || other?.refills === true;
-    if (!this.make(from.page, [...entries], limits, refills)) return false;
+    const thorough = from.thorough || other?.thorough === true;
+    if (!this.make(from.page, [...entries], limits, thorough)) return false;
     this.counters.grown++;
     return true;
   }
 
-  /** Makes the region anew so that it serves TLB misses itself. */
-  private haveRefills(from: Installed): void {
-    if (from.refills || !this.canBeRemade(from)) return;
-    from.refills = true;
+  private makeThorough(from: Installed): void {
+    if (from.thorough || !this.canBeRemade(from)) return;
+    from.thorough = true;
     const { translation, page } = from;
     const instructions = Math.max(this.limits.instructions, translation.instructions);
     const pages = Math.max(this.limits.pages, translation.pages.length);
-    if (this.make(page, translation.entries, { ...this.limits, instructions, pages }, true)) this.counters.refilling++;
+    if (this.make(page, translation.entries, { ...this.limits, instructions, pages }, true)) this.counters.thorough++;
   }
 
   private canBeRemade(from: Installed): boolean {
@@ -316,7 +321,7 @@ export class Translator {
     if (made === undefined || awaited === undefined) return;
     this.awaited.delete(made.number);
     this.awaitedHosts.delete(awaited.host);
-    const { origin, page, pages, host, refills } = awaited;
+    const { origin, page, pages, host, thorough } = awaited;
     if (made.module.length === 0) {
       this.refuse(host);
       return;
@@ -328,12 +333,12 @@ export class Translator {
     this.counters.regions++;
     this.counters.instructions += origin.instructions;
     this.counters.wasmBytes += made.module.length;
-    this.place({ ...origin, data: made.data }, page, pages, refills, instance.exports['0']);
+    this.place({ ...origin, data: made.data }, page, pages, thorough, instance.exports['0']);
     this.options.onInstalled?.();
   }
 
   /** Puts a translation to use whose pages are at these host addresses. */
-  private place(translation: Translation, page: bigint, pages: readonly number[], refills: boolean, code: unknown): void {
+  private place(translation: Translation, page: bigint, pages: readonly number[], thorough: boolean, code: unknown): void {
     const { core, cpu, view } = this;
     const { data: bytes, entries, instructions } = translation;
     const data = core.allocateRegionBytes(cpu, bytes.length) >>> 0;
@@ -352,7 +357,7 @@ export class Translator {
     const tableIndex = this.takeSlot();
     core.table.set(tableIndex, code);
     const full = instructions >= GROWN_INSTRUCTIONS_MAXIMUM;
-    const installed = { tableIndex, translation, page, pages, hosts: entries.map(hostAt), data, records: new Map(), full, refills };
+    const installed = { tableIndex, translation, page, pages, hosts: entries.map(hostAt), data, records: new Map(), full, thorough };
     this.byTableIndex.set(tableIndex, installed);
     this.enter(installed);
   }

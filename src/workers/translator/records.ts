@@ -7,11 +7,11 @@ const bytesOf = (words: Uint32Array | Int32Array): Uint8Array => new Uint8Array(
 const JOB_WORDS = 6;
 const FLAG_ORDERED = 1;
 const FLAG_EVERYTHING = 2;
-const FLAG_REFILLS = 4;
+const FLAG_THOROUGH = 4;
 
-export function jobRecord({ number, entries, limits, trace, ordered, refills }: RegionJob): Uint8Array[] {
+export function jobRecord({ number, entries, limits, trace, ordered, thorough }: RegionJob): Uint8Array[] {
   const { instructions, pages, callDepth, everything } = limits;
-  const flags = (ordered ? FLAG_ORDERED : 0) | (everything ? FLAG_EVERYTHING : 0) | (refills ? FLAG_REFILLS : 0);
+  const flags = (ordered ? FLAG_ORDERED : 0) | (everything ? FLAG_EVERYTHING : 0) | (thorough ? FLAG_THOROUGH : 0);
   return [bytesOf(Int32Array.of(number, flags, instructions, pages, callDepth, entries.length, ...entries)), bytesOf(trace)];
 }
 
@@ -29,7 +29,7 @@ export function jobOf(record: Uint8Array<ArrayBuffer>): RegionJob {
     limits: { instructions, pages, callDepth, everything: (flags & FLAG_EVERYTHING) !== 0 },
     trace: new Uint32Array(record.buffer, traceAt * 4),
     ordered: (flags & FLAG_ORDERED) !== 0,
-    refills: (flags & FLAG_REFILLS) !== 0,
+    thorough: (flags & FLAG_THOROUGH) !== 0,
   };
 }
 

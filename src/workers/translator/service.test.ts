@@ -78,7 +78,7 @@ describe('a record', () => {
       limits: { instructions: 600, pages: 12, callDepth: 1, everything: false },
       trace: Uint32Array.of(1, 0xffff_ffff, 3),
       ordered: true,
-      refills: true,
+      thorough: true,
     };
     const buffer = createRing();
     expect(new RecordRing(buffer).put(...jobRecord(job))).toBe(true);
@@ -101,7 +101,7 @@ const brokenJob = (number: number): RegionJob => ({
   limits: { instructions: 10, pages: 1, callDepth: 0, everything: true },
   trace: new Uint32Array(0),
   ordered: false,
-  refills: false,
+  thorough: false,
 });
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
