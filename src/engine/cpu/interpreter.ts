@@ -136,10 +136,14 @@ function deliverHere(cpu: usize): bool {
   return status != EXIT;
 }
 
-/** Runs the region that `op` enters and those that control goes on to directly; the status of the last one. */
-function runRegions(cpu: usize, op: usize): i32 {
+/**
+ * Runs the region that `op` enters and those that control goes on to directly. Bits 0-31: the status of the last one; 32-63: the
+ * operation at VCPU_RIP, where the jump cache had it, with VCPU_PAGE set.
+ */
+function runRegions(cpu: usize, op: usize): u64 {
   let entries = load<u64>(cpu, VCPU_REGION_ENTRIES);
   let status: i32;
+  let next: usize = 0;
   let left = load<i32>(cpu, VCPU_BUDGET);
   while (true) {
     entries++;
@@ -149,18 +153,20 @@ function runRegions(cpu: usize, op: usize): i32 {
     if (before - left >= LONG_RUN) noteLongRun(cpu, op, before - left);
     const sampled = ((<u32>entries) & (TRANSITION_PERIOD - 1)) == 0;
     if (sampled && (status == JUMP || status == REDO)) sampleTransition(cpu, load<u32>(op, OP_LINK), status);
+    next = 0;
     if (status != JUMP) break;
     const rip = load<u64>(cpu, VCPU_RIP);
     const host = <u32>cachedCode(cpu, rip);
     const jump = load<u64>(jumpEntry(cpu, host));
     if (host == 0 || <u32>jump != host) break;
-    op = <usize>(jump >> 32);
-    if (load<u16>(op) != hot.HOT_REGION) break;
-    if (left <= 0 || atomic.load<u32>(cpu, VCPU_REQUEST) != 0 || load<u32>(cpu, VCPU_STEPPING) != 0) break;
+    next = <usize>(jump >> 32);
     store<u64>(cpu, rip & PAGE_MASK, VCPU_PAGE);
+    if (load<u16>(next) != hot.HOT_REGION) break;
+    if (left <= 0 || atomic.load<u32>(cpu, VCPU_REQUEST) != 0 || load<u32>(cpu, VCPU_STEPPING) != 0) break;
+    op = next;
   }
   store<u64>(cpu, entries, VCPU_REGION_ENTRIES);
-  return status;
+  return ((<u64>next) << 32) | (<u64>(<u32>status));
 }
 
 /** Takes a sample of the regions in which much is executed at a time. */
@@ -234,6 +240,8 @@ export function run(cpu: usize, budget: i32, period: i32): i32 {
     // RIP to go on at when control leaves the block.
     let target: u64 = 0;
     while (true) {
+      // What is known to be there already.
+      let found: usize = 0;
       const stopped = execute(cpu, op, start, remaining);
       op = <usize>(<u32>stopped);
       start = load<u32>(cpu, VCPU_RUN_START);
@@ -286,7 +294,9 @@ export function run(cpu: usize, budget: i32, period: i32): i32 {
           // Always the first operation of its block; a region counts what it retires and leaves RIP exact.
           const whole = remaining + reserve;
           store<i32>(cpu, whole, VCPU_BUDGET);
-          status = runRegions(cpu, op);
+          const outcome = runRegions(cpu, op);
+          status = <i32>outcome;
+          found = <usize>(outcome >> 32);
           const left = load<i32>(cpu, VCPU_BUDGET);
           store<u64>(cpu, load<u64>(cpu, VCPU_INSTRUCTIONS_TRANSLATED) + <u64>(whole - left), VCPU_INSTRUCTIONS_TRANSLATED);
           if (left >= remaining) reserve = left - remaining;
@@ -316,7 +326,8 @@ export function run(cpu: usize, budget: i32, period: i32): i32 {
       if (status == JUMP) {
         store<u64>(cpu, target, VCPU_RIP);
         if (remaining <= 0 || atomic.load<u32>(cpu, VCPU_REQUEST) != 0 || load<u32>(cpu, VCPU_STEPPING) != 0) break;
-        if (load<u16>(op) == hot.HOT_LOOKUP_AGAIN) op = findInstead(cpu, op, op == start, target);
+        if (found) op = found;
+        else if (load<u16>(op) == hot.HOT_LOOKUP_AGAIN) op = findInstead(cpu, op, op == start, target);
         else op = operationAt(cpu, target);
         if (!op) {
           status = FAULT;
