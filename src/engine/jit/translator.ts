@@ -357,7 +357,17 @@ export class Translator {
     const tableIndex = this.takeSlot();
     core.table.set(tableIndex, code);
     const full = instructions >= GROWN_INSTRUCTIONS_MAXIMUM;
-    const installed = { tableIndex, translation, page, pages, hosts: entries.map(hostAt), data, records: new Map(), full, thorough };
+    const installed = {
+      tableIndex,
+      translation,
+      page,
+      pages,
+      hosts: entries.map(hostAt),
+      data,
+      records: new Map(),
+      full,
+      thorough,
+    };
     this.byTableIndex.set(tableIndex, installed);
     this.enter(installed);
   }
