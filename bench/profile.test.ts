@@ -69,8 +69,9 @@ describe('summarise', () => {
         [0xffff_8100_0104, 1, 2e6, 2500, 2500],
       ],
       regions: [
-        [0x401208, 0x401208, 0x401218, 5],
-        [0x401208, 0x401208, 0x40121c, 6],
+        [0x401208, 5, 0x401208, 0x401218],
+        [0x401208, 6, 0x401208, 0x401218, 0x401240, 0x401244],
+        [0x401200, 3, 0x401200, 0x401204, 0x401230, 0x401238],
       ],
       exits: [[EXIT_BLOCK, 4]],
       pauses: [],
@@ -87,9 +88,10 @@ describe('summarise', () => {
     expect([profile.interpreted, profile.translated]).toEqual([7500, 17_500]);
   });
 
-  it('gives samples to the narrowest region around them', () => {
+  it('gives samples to the region that has the instruction, not to one that lies around it', () => {
     expect(profile.regions).toEqual([
       { entry: '0000000000401208', name: 'sieve+0x8', instructions: 6, made: 2, seconds: 3e-3, samples: 3 },
+      { entry: '0000000000401200', name: 'sieve+0x0', instructions: 3, made: 1, seconds: 0, samples: 0 },
     ]);
   });
 

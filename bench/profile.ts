@@ -160,28 +160,30 @@ export function summarise(program: string, part: ProfilePart, symbols: Symbols, 
   };
 }
 
-/**
- * A sample belongs to the region whose instructions lie most closely around it. Regions of two programs at the same address are
- * not told apart.
- */
+/** A sample belongs to the last region made that has the instruction. Regions of two programs at the same address are not told apart. */
 function regionsOf(part: ProfilePart, symbols: Symbols): ProfiledRegion[] {
-  const byEntry = new Map<number, { region: ProfiledRegion; low: number; high: number }>();
-  for (const [entry, low, high, instructions] of part.regions) {
+  const byEntry = new Map<number, { region: ProfiledRegion; stretches: readonly number[] }>();
+  for (const [entry, instructions, ...stretches] of part.regions) {
     const known = symbols.nameOf(entry);
     const name = known === undefined ? '?' : `${known.symbol}+0x${known.offset.toString(16)}`;
     const made = (byEntry.get(entry)?.region.made ?? 0) + 1;
     byEntry.delete(entry);
-    byEntry.set(entry, { region: { entry: addressText(entry), name, instructions, made, seconds: 0, samples: 0 }, low, high });
+    byEntry.set(entry, { region: { entry: addressText(entry), name, instructions, made, seconds: 0, samples: 0 }, stretches });
   }
-  const narrowestFirst = [...byEntry.values()].reverse().sort((a, b) => a.high - a.low - (b.high - b.low));
+  const lastFirst = [...byEntry.values()].reverse();
   for (const [address, samples, ns, interpreted, translated] of part.samples) {
-    const found = narrowestFirst.find(({ low, high }) => low <= address && address <= high);
+    const found = lastFirst.find(({ stretches }) => liesIn(address, stretches));
     if (found === undefined || interpreted + translated === 0) continue;
     // Of a run that ended here only the translated part can have been the region's.
     found.region.seconds += (ns / 1e9) * (translated / (interpreted + translated));
     found.region.samples += samples;
   }
   return [...byEntry.values()].map(({ region }) => region).sort((a, b) => b.seconds - a.seconds);
+}
+
+/** Of starts and ends in turn, ascending. */
+function liesIn(address: number, stretches: readonly number[]): boolean {
+  return stretches.some((start, n) => n % 2 === 0 && start <= address && address < (stretches[n + 1] ?? start));
 }
 
 function percent(part: number, whole: number): string {

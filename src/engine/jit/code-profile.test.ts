@@ -46,10 +46,12 @@ describe('CodeProfile', () => {
 
   it('knows regions by the addresses of the entry and of the instructions', () => {
     const { profile } = scripted([0n], Infinity);
-    const instructions = [{ position: 16 }, { position: -4 }] as never;
-    const block = { start: 16, context: null, instructions, next: null, taken: null };
-    profile.regionMade(0x402000n, { blocks: [block], instructions: 2 });
-    expect(profile.take()!.regions).toEqual([[0x402010, 0x401ffc, 0x402010, 2]]);
+    const at = (...places: [position: number, length: number][]): never =>
+      places.map(([position, length]) => ({ position, length })) as never;
+    const block = { start: 16, context: null, instructions: at([16, 2], [18, 5], [-4, 1]), next: null, taken: null };
+    const copy = { ...block, instructions: at([18, 5], [23, 3]) };
+    profile.regionMade(0x402000n, { blocks: [block, copy], instructions: 5 });
+    expect(profile.take()!.regions).toEqual([[0x402010, 5, 0x401ffc, 0x401ffd, 0x402010, 0x40201a]]);
   });
 });
 
@@ -57,7 +59,7 @@ describe('pauses', () => {
   it('are timed where regions were made, and by their parts', () => {
     let ns = 0;
     const profile = new CodeProfile(new WebAssembly.Memory({ initial: 1 }), 0, () => ns);
-    const made = { blocks: [{ start: 0, context: null, instructions: [{ position: 0 }] as never, next: null, taken: null }] };
+    const made = { blocks: [{ start: 0, context: null, instructions: [{ position: 0, length: 1 }] as never, next: null, taken: null }] };
     let busy = false;
     const translator = profile.timed({
       sampleInstructions: 5,

@@ -11,7 +11,7 @@ import {
   VCPU_RIP,
   VCPU_SAMPLE_LEFT,
 } from '../cpu/layout.ts';
-import type { Region } from './region.ts';
+import type { Block, Region } from './region.ts';
 
 /** Guest instructions between samples: a prime, so as not to keep step with a loop. */
 const SAMPLE_INSTRUCTIONS = 4999;
@@ -23,8 +23,8 @@ const ADDRESS_MASK = 0xffff_ffff_ffffn;
 /** Low 48 bits of RIP, samples, ns, instructions interpreted, instructions translated. */
 export type ProfileSample = [address: number, samples: number, ns: number, interpreted: number, translated: number];
 
-/** A translated region: low 48 bits of its entry's address and of its lowest and highest instruction's, and their number. */
-export type ProfileRegion = [entry: number, low: number, high: number, instructions: number];
+/** A translated region: low 48 bits of its entry's address, its instructions' number, and where they lie: starts and ends of stretches. */
+export type ProfileRegion = [entry: number, instructions: number, ...stretches: number[]];
 
 /**
  * The guest stood still while regions were made: ns in all; of them for choosing the code, and for emitting it where the vCPU's
@@ -112,11 +112,9 @@ export class CodeProfile {
     this.step(1);
     this.pause[3] += instructions;
     if (this.regions.length >= REGIONS_MAXIMUM) return;
-    const positions = blocks.flatMap((block) => block.instructions.map(({ position }) => position));
     const place = (position: number): number => Number((page + BigInt(position)) & ADDRESS_MASK);
-    const low = positions.reduce((least, one) => Math.min(least, one), Infinity);
-    const high = positions.reduce((most, one) => Math.max(most, one), -Infinity);
-    if (positions.length > 0) this.regions.push([place(blocks[0]?.start ?? low), place(low), place(high), instructions]);
+    const [first] = blocks;
+    if (first !== undefined) this.regions.push([place(first.start), instructions, ...stretchesOf(blocks).map(place)]);
   };
 
   /** What was gathered since the last time; undefined when that is nothing. */
@@ -169,6 +167,18 @@ export class CodeProfile {
     sample[3] += retired - translated;
     sample[4] += translated;
   }
+}
+
+/** Positions where stretches of instructions begin and end, in turn. */
+function stretchesOf(blocks: readonly Pick<Block, 'instructions'>[]): number[] {
+  const instructions = blocks.flatMap((block) => block.instructions).sort((a, b) => a.position - b.position);
+  const stretches: number[] = [];
+  for (const { position, length } of instructions) {
+    const end = stretches.at(-1);
+    if (end !== undefined && position <= end) stretches[stretches.length - 1] = Math.max(end, position + length);
+    else stretches.push(position, position + length);
+  }
+  return stretches;
 }
 
 /** Adds up parts, of several takings or several vCPUs. */
