@@ -59,7 +59,9 @@ describe('pauses', () => {
   it('are timed where regions were made, and by their parts', () => {
     let ns = 0;
     const profile = new CodeProfile(new WebAssembly.Memory({ initial: 1 }), 0, () => ns);
-    const made = { blocks: [{ start: 0, context: null, instructions: [{ position: 0, length: 1 }] as never, next: null, taken: null }] };
+    const made = {
+      blocks: [{ start: 0, context: null, instructions: [{ position: 0, length: 1 }] as never, next: null, taken: null }],
+    };
     let busy = false;
     const translator = profile.timed({
       sampleInstructions: 5,
