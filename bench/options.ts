@@ -19,7 +19,7 @@ What is measured (all of it unless some is named):
 How:
   --here                in webxen alone
   --without NAME,NAME   not beside these: native, qemu, v86
-  --interpreter         beside webxen with its translator off as well, in a browser of its own (slow)
+  --interpreter         programs beside webxen with its translator off as well, in a browser of its own (slow)
   --rounds N            every measurement N times, medians shown (default 3)
   --quick               one round
   --node                the programs in webxen under Node instead of a browser

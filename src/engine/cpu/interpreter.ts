@@ -138,7 +138,7 @@ function deliverHere(cpu: usize): bool {
 
 /**
  * Runs the region that `op` enters and those that control goes on to directly. Bits 0-31: the status of the last one; 32-63: the
- * operation at VCPU_RIP, where the jump cache had it, with VCPU_PAGE set.
+ * operation at VCPU_RIP, with VCPU_PAGE set; 0 = the jump cache did not have it.
  */
 function runRegions(cpu: usize, op: usize): u64 {
   let entries = load<u64>(cpu, VCPU_REGION_ENTRIES);
@@ -240,7 +240,7 @@ export function run(cpu: usize, budget: i32, period: i32): i32 {
     // RIP to go on at when control leaves the block.
     let target: u64 = 0;
     while (true) {
-      // What is known to be there already.
+      // The operation there, where runRegions has come across it.
       let found: usize = 0;
       const stopped = execute(cpu, op, start, remaining);
       op = <usize>(<u32>stopped);

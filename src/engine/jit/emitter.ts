@@ -100,7 +100,7 @@ export class Emitter {
   private host: number = local.host;
   private hostOffset = 0;
   /**
-   * Registers are written to memory at once, not on the way out. Of ways out there are as many as of instructions, so that makes the
+   * Registers are written to memory at once, not on the way out. There is a way out for every four instructions, so that makes the
    * code a third smaller and a quarter cheaper to compile; loops take up to half as long again.
    */
   writesThrough = false;

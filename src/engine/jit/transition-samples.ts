@@ -15,7 +15,7 @@ import {
 const COUNTS_MAXIMUM = 4096;
 /** Stand for targets of what is no jump; no addresses. */
 const GIVEN_BACK = NaN;
-const LONG_RUN = Infinity;
+const MUCH_EXECUTED = Infinity;
 
 export interface TransitionThresholds {
   /** Samples of ways from a function to one place. */
@@ -56,7 +56,7 @@ export class TransitionSamples {
       const { jump, redo, longRun } = this.thresholds;
       // A canonical address is exact as a number.
       const [rip, threshold] =
-        why === REDO ? [GIVEN_BACK, redo] : why === SAMPLE_LONG_RUN ? [LONG_RUN, longRun] : [(high | 0) * 2 ** 32 + low, jump];
+        why === REDO ? [GIVEN_BACK, redo] : why === SAMPLE_LONG_RUN ? [MUCH_EXECUTED, longRun] : [(high | 0) * 2 ** 32 + low, jump];
       if (this.count(tableIndex, rip) < threshold) continue;
       this.counts.get(rip)?.delete(tableIndex);
       this.kept--;

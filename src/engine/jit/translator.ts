@@ -301,6 +301,7 @@ export class Translator {
     if (from.thorough || !this.canBeRemade(from)) return;
     from.thorough = true;
     const { translation, page } = from;
+    // What grew keeps its size.
     const instructions = Math.max(this.limits.instructions, translation.instructions);
     const pages = Math.max(this.limits.pages, translation.pages.length);
     if (this.make(page, translation.entries, { ...this.limits, instructions, pages }, true)) this.counters.thorough++;
