@@ -66,6 +66,16 @@ describe('mapping a grant', () => {
     expect(flags()).toBe(GTF_permit_access);
   });
 
+  it('refuses more uses of one reference than it can count', () => {
+    grant(GTF_permit_access | GTF_readonly, mfnOf(FREE_PFN));
+    for (let use = 0; use < 0xffff; use += 1) expect(grants.map(GREF, false)).toBeDefined();
+    expect(grants.map(GREF, false)).toBeUndefined();
+    grants.unmapAll();
+    expect(flags()).toBe(GTF_permit_access | GTF_readonly);
+    expect(guest.frame(FREE_PFN)).toMatchObject({ uses: 0, references: 1 });
+    expect(grants.map(GREF, false)).toBeDefined();
+  });
+
   it.each<[string, () => void, boolean, boolean]>([
     [
       'read-only, to read',

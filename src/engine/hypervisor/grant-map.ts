@@ -38,23 +38,25 @@ export interface GrantMapper {
   map(gref: number, writable: boolean): GrantedPage | undefined;
 }
 
-interface Uses {
-  readers: number;
-  writers: number;
-}
-
 /** First frame of the domain's frames that the grant table takes: the one behind shared_info. */
 const TABLE_FIRST_FRAME = 1;
 /** The domain that maps: the one this code runs for. */
 const DOM0 = 0;
+/** Of one reference in one way. */
+const USES_MAX = 0xffff;
+/** Place of a page whose use has ended. */
+const NOT_MAPPED = -1;
 /** Tries against a guest that changes the entry all the time. */
 const ATTEMPTS = 8;
 
 export class GrantMap implements GrantMapper {
   private readonly words: Int32Array;
   private readonly table: number;
-  private readonly uses = new Map<number, Uses>();
-  private readonly live = new Set<GrantedPage>();
+  /** Uses of each reference. */
+  private readonly readers = new Uint16Array(GRANT_FRAMES_MAX * GRANT_ENTRIES_PER_FRAME);
+  private readonly writers = new Uint16Array(GRANT_FRAMES_MAX * GRANT_ENTRIES_PER_FRAME);
+  /** In no order: each knows its place. */
+  private readonly live: MappedPage[] = [];
   private abandoned = false;
 
   constructor(
@@ -68,32 +70,34 @@ export class GrantMap implements GrantMapper {
 
   /** Pages mapped now. */
   get mapped(): number {
-    return this.live.size;
+    return this.live.length;
   }
 
   map(gref: number, writable: boolean): GrantedPage | undefined {
     if (this.abandoned) return undefined;
     const frames = Math.min(Atomics.load(this.words, DOMAIN_GRANT_FRAMES / 4) >>> 0, GRANT_FRAMES_MAX);
     if (!Number.isInteger(gref) || gref < 0 || gref >= frames * GRANT_ENTRIES_PER_FRAME) return undefined;
-    const at = this.table + (gref * GRANT_ENTRY_V1_BYTES) / 4;
-    if (!this.noteUse(at, writable)) return undefined;
+    const uses = writable ? this.writers : this.readers;
+    const used = uses[gref] ?? USES_MAX;
+    const at = this.entryOf(gref);
+    if (used === USES_MAX || !this.noteUse(at, writable)) return undefined;
     const mfn = Atomics.load(this.words, at + 1) >>> 0;
     const frame = mfn - this.plan.firstMfn;
     const isRam = frame >= XEN_FRAMES && frame < this.plan.frameCount;
     if (!isRam || this.core.pvTakeGranted(mfn, Number(writable)) !== GNTST_okay) {
-      this.dropUse(gref, at);
+      this.dropUse(gref);
       return undefined;
     }
-    const uses = this.uses.get(gref) ?? { readers: 0, writers: 0 };
-    if (writable) uses.writers += 1;
-    else uses.readers += 1;
-    this.uses.set(gref, uses);
-    return this.page(gref, at, mfn, frame, writable);
+    uses[gref] = used + 1;
+    const bytes = new Uint8Array(this.memory.buffer, this.plan.framesBase + frame * PAGE_BYTES, PAGE_BYTES);
+    const page = new MappedPage(this, bytes, gref, mfn, writable, this.live.length);
+    this.live.push(page);
+    return page;
   }
 
   /** Ends every use. */
   unmapAll(): void {
-    for (const page of [...this.live]) page.unmap();
+    for (const page of [...this.live]) this.unmap(page);
   }
 
   /**
@@ -102,34 +106,29 @@ export class GrantMap implements GrantMapper {
    */
   abandon(): void {
     this.abandoned = true;
-    this.live.clear();
+    for (const page of this.live.splice(0)) page.place = NOT_MAPPED;
   }
 
-  private page(gref: number, at: number, mfn: number, frame: number, writable: boolean): GrantedPage {
-    const { core, live, memory } = this;
-    const offset = this.plan.framesBase + frame * PAGE_BYTES;
-    const page: GrantedPage = {
-      bytes: new Uint8Array(memory.buffer, offset, PAGE_BYTES),
-      get words() {
-        return new Int32Array(memory.buffer, offset, PAGE_BYTES / 4);
-      },
-      written: (start, bytes) => {
-        if (bytes > 0 && live.has(page)) core.pvFrameWritten(mfn, start, bytes);
-      },
-      unmap: () => {
-        if (!live.delete(page)) return;
-        // The guest may make it a page table as soon as the entry is free: the frame is let go first.
-        core.pvDropGranted(mfn, Number(writable));
-        const uses = this.uses.get(gref);
-        if (uses !== undefined) {
-          if (writable) uses.writers -= 1;
-          else uses.readers -= 1;
-        }
-        this.dropUse(gref, at);
-      },
-    };
-    live.add(page);
-    return page;
+  /** For the page. */
+  written(page: MappedPage, offset: number, bytes: number): void {
+    if (bytes > 0 && page.place !== NOT_MAPPED) this.core.pvFrameWritten(page.mfn, offset, bytes);
+  }
+
+  /** For the page. */
+  unmap(page: MappedPage): void {
+    const { gref, mfn, place, writable } = page;
+    if (place === NOT_MAPPED) return;
+    const last = this.live.pop();
+    if (last !== undefined && last !== page) {
+      this.live[place] = last;
+      last.place = place;
+    }
+    page.place = NOT_MAPPED;
+    // The guest may make it a page table as soon as the entry is free: the frame is let go first.
+    this.core.pvDropGranted(mfn, Number(writable));
+    const uses = writable ? this.writers : this.readers;
+    uses[gref] = (uses[gref] ?? 0) - 1;
+    this.dropUse(gref);
   }
 
   /** Sets reading (and writing) in an entry that permits it. */
@@ -145,10 +144,37 @@ export class GrantMap implements GrantMapper {
   }
 
   /** Clears in the entry what no use that is left needs. */
-  private dropUse(gref: number, at: number): void {
-    const { readers = 0, writers = 0 } = this.uses.get(gref) ?? {};
-    if (writers > 0) return;
-    if (readers === 0) this.uses.delete(gref);
-    Atomics.and(this.words, at, ~(GTF_writing | (readers === 0 ? GTF_reading : 0)));
+  private dropUse(gref: number): void {
+    if (this.writers[gref] !== 0) return;
+    Atomics.and(this.words, this.entryOf(gref), ~(GTF_writing | (this.readers[gref] === 0 ? GTF_reading : 0)));
+  }
+
+  private entryOf(gref: number): number {
+    return this.table + (gref * GRANT_ENTRY_V1_BYTES) / 4;
+  }
+}
+
+/** There are as many of these as pages in use at a time, made anew for each use: small, and without functions of its own. */
+class MappedPage implements GrantedPage {
+  constructor(
+    private readonly map: GrantMap,
+    readonly bytes: Uint8Array,
+    readonly gref: number,
+    readonly mfn: number,
+    readonly writable: boolean,
+    /** Among the mapped pages. */
+    public place: number,
+  ) {}
+
+  get words(): Int32Array {
+    return new Int32Array(this.bytes.buffer, this.bytes.byteOffset, PAGE_BYTES / 4);
+  }
+
+  written(offset: number, bytes: number): void {
+    this.map.written(this, offset, bytes);
+  }
+
+  unmap(): void {
+    this.map.unmap(this);
   }
 }

@@ -35,8 +35,6 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 /** What is fetched ahead must fit, and what a front end has under way, or it would be gone before it is looked at. */
 const CACHE_BYTES_MIN = (AHEAD_CHUNKS_MAX + 3 * PIECE_CHUNKS) * CHUNK_BYTES;
 const DIRTY_LIMIT_BYTES = 64 * 1024 * 1024;
-/** Buffers of chunks kept to be used again: what one commit lets go of while the next is filled. */
-const SPARE_CHUNKS = 64;
 
 export interface VolumePoolOptions {
   readonly cacheBytes?: number;
@@ -127,7 +125,8 @@ export class VolumePool {
     private readonly options: VolumePoolOptions,
   ) {
     this.dirtyLimit = Math.max(2, Math.floor((options.dirtyLimitBytes ?? DIRTY_LIMIT_BYTES) / CHUNK_BYTES));
-    this.cache = new ChunkCache(Math.max(options.cacheBytes ?? CACHE_BYTES, CACHE_BYTES_MIN), SPARE_CHUNKS);
+    // One commit may let go of as many buffers as there may be dirty chunks, which the next need.
+    this.cache = new ChunkCache(Math.max(options.cacheBytes ?? CACHE_BYTES, CACHE_BYTES_MIN), this.dirtyLimit);
     this.bases = new BaseChunks(options.baseImages ?? []);
     this.crc32 = options.crc32 ?? crc32;
     this.loader = new ChunkLoader(store, this.cache, this.bases, this.crc32);

@@ -137,11 +137,16 @@ export class Volume implements DiskImage {
     for (let index = firstChunk; index <= last; index += 1) if (this.present(index) === undefined) return false;
     this.noteRead(sector, bytes);
     let at = first;
+    let index = firstChunk;
+    let chunk = this.present(index) ?? ZEROS;
     for (const piece of pieces) {
       for (let done = 0; done < piece.length;) {
-        const start = at % CHUNK_BYTES;
+        if (at >= (index + 1) * CHUNK_BYTES) {
+          index += 1;
+          chunk = this.present(index) ?? ZEROS;
+        }
+        const start = at - index * CHUNK_BYTES;
         const length = Math.min(piece.length - done, CHUNK_BYTES - start);
-        const chunk = this.present(Math.floor(at / CHUNK_BYTES)) ?? ZEROS;
         piece.set(chunk.subarray(start, start + length), done);
         done += length;
         at += length;

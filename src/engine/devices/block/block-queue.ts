@@ -28,7 +28,7 @@ import {
   type Segment,
   type TransferOperation,
 } from './block-request.ts';
-import type { GrantedPages, LentPage } from './granted-pages.ts';
+import type { GrantedPages } from './granted-pages.ts';
 import type { RequestOrder } from './request-order.ts';
 
 export interface BlockCounters {
@@ -59,21 +59,20 @@ export interface BlockQueueOptions {
 
 type Transfer = BlockRequest & { kind: 'transfer' | 'indirect' };
 
+/** Pages of the front end's in use: given back once. */
+interface Lent {
+  pages: GrantedPage[];
+}
+
 /** Transfers of which each begins where the one before ends, with the front end's pages mapped. */
-interface Run {
+interface Run extends Lent {
   readonly transfer: TransferOperation;
   readonly sector: number;
   sectors: number;
   readonly requests: Transfer[];
-  readonly lent: LentPage[];
   /** The part of each page that is meant, in order. */
   readonly segments: Segment[];
 }
-
-type MappedSegments = Pick<Run, 'sector' | 'sectors'> & {
-  readonly segments: readonly Segment[];
-  readonly lent: readonly LentPage[];
-};
 
 /** Sectors of a run, 4 MiB; and answers that are published together while more are worked on. */
 const RUN_SECTORS_MAX = 8192;
@@ -84,8 +83,7 @@ export class BlockQueue {
   private readonly copy: Uint8Array;
   private readonly response: DataView;
   private readonly responseBytes: Uint8Array;
-  /** The front end's pages in use. */
-  private readonly lent = new Set<LentPage>();
+  private readonly lent = new Set<Lent>();
   /** Being put together while requests are taken. */
   private run: Run | undefined;
   private unpublished = 0;
@@ -123,7 +121,7 @@ export class BlockQueue {
       } while (left > 0 && !this.stopped && this.ring.finalCheckForRequests());
       if (left === 0) this.pollLater();
     } catch (error) {
-      this.giveBack(this.run?.lent ?? []);
+      if (this.run !== undefined) this.giveBack(this.run);
       this.run = undefined;
       this.fail(error);
     }
@@ -135,7 +133,7 @@ export class BlockQueue {
    */
   stop(): void {
     this.stopped = true;
-    this.giveBack([...this.lent]);
+    for (const lent of this.lent) this.giveBack(lent);
   }
 
   private pollLater(): void {
@@ -166,11 +164,10 @@ export class BlockQueue {
       return;
     }
     const segments = this.segmentsOf(request);
-    let sectors = 0;
-    for (const { bytes } of segments) sectors += bytes / SECTOR_BYTES;
-    const lent = this.map(segments, request.transfer);
+    const sectors = sectorsOf(segments);
+    const pages = this.map(segments, request.transfer);
     if (!this.isAllowed(request, sectors)) {
-      this.giveBack(lent);
+      for (const page of pages) this.options.pages.giveBack(page);
       this.respond(request, BLKIF_RSP_ERROR);
       return;
     }
@@ -179,38 +176,33 @@ export class BlockQueue {
       run?.transfer === request.transfer && run.sector + run.sectors === request.sector && run.sectors + sectors <= RUN_SECTORS_MAX;
     if (run === undefined || !goesOn) {
       this.startRun();
-      this.run = {
-        transfer: request.transfer,
-        sector: request.sector,
-        sectors,
-        requests: [request],
-        lent,
-        segments: [...segments],
-      };
+      this.run = { transfer: request.transfer, sector: request.sector, sectors, requests: [request], pages, segments };
+      this.lent.add(this.run);
       return;
     }
     run.requests.push(request);
-    run.lent.push(...lent);
-    run.segments.push(...segments);
+    for (const page of pages) run.pages.push(page);
+    for (const segment of segments) run.segments.push(segment);
     run.sectors += sectors;
   }
 
   /** Maps the segments' pages: all or none. BlkifViolation. */
-  private map(segments: readonly Segment[], transfer: TransferOperation): LentPage[] {
-    const lent: LentPage[] = [];
+  private map(segments: readonly Segment[], transfer: TransferOperation): GrantedPage[] {
+    const pages: GrantedPage[] = [];
     try {
-      for (const { gref } of segments) lent.push(this.options.pages.borrow(gref, transfer === BLKIF_OP_READ));
+      for (const { gref } of segments) pages.push(this.options.pages.borrow(gref, transfer === BLKIF_OP_READ));
     } catch (error) {
-      for (const page of lent) page.giveBack();
+      for (const page of pages) this.options.pages.giveBack(page);
       throw error;
     }
-    for (const page of lent) this.lent.add(page);
-    return lent;
+    return pages;
   }
 
   /** Once: what `stop` has given back stays so. */
-  private giveBack(pages: readonly LentPage[]): void {
-    for (const page of pages) if (this.lent.delete(page)) page.giveBack();
+  private giveBack(lent: Lent): void {
+    this.lent.delete(lent);
+    for (const page of lent.pages) this.options.pages.giveBack(page);
+    lent.pages = [];
   }
 
   private startRun(): void {
@@ -235,20 +227,20 @@ export class BlockQueue {
   }
 
   /** Without waiting, if the image can do that. */
-  private carryOutNow({ lent, sector, segments, transfer }: Run): boolean {
+  private carryOutNow({ pages, sector, segments, transfer }: Run): boolean {
     const { image } = this.options;
-    const isRead = transfer === BLKIF_OP_READ;
-    const pieces = segments.map(({ bytes, offset }, n) => pageOf(lent, n).bytes.subarray(offset, offset + bytes));
-    if (!isRead) return image.writeNow?.(sector, pieces) ?? false;
+    const pieces = pages.map((page, n) => pieceOf(page, segments[n]));
+    if (transfer !== BLKIF_OP_READ) return image.writeNow?.(sector, pieces) ?? false;
     if (!(image.readNow?.(sector, pieces) ?? false)) return false;
-    segments.forEach(({ bytes, offset }, n) => {
-      pageOf(lent, n).written(offset, bytes);
+    pages.forEach((page, n) => {
+      written(page, segments[n]);
     });
     return true;
   }
 
-  private finishRun({ lent, requests, sectors, transfer }: Run, status: number): void {
-    this.giveBack(lent);
+  private finishRun(run: Run, status: number): void {
+    const { requests, sectors, transfer } = run;
+    this.giveBack(run);
     if (this.stopped) return;
     const { counters } = this.options;
     if (status === BLKIF_RSP_OKAY) {
@@ -274,25 +266,26 @@ export class BlockQueue {
     await (isRead ? this.read(run) : this.write(run));
   }
 
-  private async read({ lent, sector, sectors, segments }: Run): Promise<void> {
-    const contents = new Uint8Array(sectors * SECTOR_BYTES);
-    await this.options.image.read(sector, contents);
-    if (this.stopped) return;
+  private async read(run: Run): Promise<void> {
+    const contents = new Uint8Array(run.sectors * SECTOR_BYTES);
+    await this.options.image.read(run.sector, contents);
+    // Without pages when it has been stopped meanwhile.
     let at = 0;
-    segments.forEach(({ bytes, offset }, n) => {
-      const page = pageOf(lent, n);
-      page.bytes.set(contents.subarray(at, at + bytes), offset);
-      page.written(offset, bytes);
-      at += bytes;
+    run.pages.forEach((page, n) => {
+      const piece = pieceOf(page, run.segments[n]);
+      piece.set(contents.subarray(at, at + piece.length));
+      written(page, run.segments[n]);
+      at += piece.length;
     });
   }
 
-  private async write({ lent, sector, sectors, segments }: MappedSegments): Promise<void> {
+  private async write({ pages, sector, sectors, segments }: Pick<Run, 'pages' | 'sector' | 'sectors' | 'segments'>): Promise<void> {
     const contents = new Uint8Array(sectors * SECTOR_BYTES);
     let at = 0;
-    segments.forEach(({ bytes, offset }, n) => {
-      contents.set(pageOf(lent, n).bytes.subarray(offset, offset + bytes), at);
-      at += bytes;
+    pages.forEach((page, n) => {
+      const piece = pieceOf(page, segments[n]);
+      contents.set(piece, at);
+      at += piece.length;
     });
     await this.options.image.write(sector, contents);
   }
@@ -338,12 +331,12 @@ export class BlockQueue {
   private async barrier(request: Transfer): Promise<number> {
     const { counters, image } = this.options;
     const segments = this.segmentsOf(request);
-    let sectors = 0;
-    for (const { bytes } of segments) sectors += bytes / SECTOR_BYTES;
-    const lent = this.map(segments, request.transfer);
+    const sectors = sectorsOf(segments);
+    const lent: Lent = { pages: this.map(segments, request.transfer) };
+    this.lent.add(lent);
     try {
       if (image.readOnly || (sectors > 0 && !this.isAllowed(request, sectors))) return BLKIF_RSP_ERROR;
-      if (sectors > 0) await this.write({ sector: request.sector, sectors, segments, lent });
+      if (sectors > 0) await this.write({ sector: request.sector, sectors, segments, pages: lent.pages });
     } finally {
       this.giveBack(lent);
     }
@@ -380,8 +373,8 @@ export class BlockQueue {
     if (this.ring.publishResponses()) this.options.channel.notify();
   }
 
-  private segmentsOf(request: Transfer): readonly Segment[] {
-    return request.kind === 'transfer' ? request.segments : this.indirectSegments(request.grefs, request.count);
+  private segmentsOf(request: Transfer): Segment[] {
+    return request.kind === 'transfer' ? [...request.segments] : this.indirectSegments(request.grefs, request.count);
   }
 
   /** The segments that indirect pages list, from copies of the pages. */
@@ -389,10 +382,10 @@ export class BlockQueue {
     const segments: Segment[] = [];
     for (const gref of grefs) {
       const here = Math.min(count - segments.length, BLKIF_SEGMENTS_PER_INDIRECT_PAGE);
-      const lent = this.options.pages.borrow(gref, false);
-      const copy = lent.page.bytes.slice(0, here * BLKIF_SEGMENT_BYTES);
-      lent.giveBack();
-      segments.push(...parseSegments(copy, here));
+      const page = this.options.pages.borrow(gref, false);
+      const copy = page.bytes.slice(0, here * BLKIF_SEGMENT_BYTES);
+      this.options.pages.giveBack(page);
+      for (const segment of parseSegments(copy, here)) segments.push(segment);
     }
     return segments;
   }
@@ -409,8 +402,18 @@ export class BlockQueue {
   }
 }
 
-function pageOf(lent: readonly LentPage[], n: number): GrantedPage {
-  const page = lent[n]?.page;
-  if (page === undefined) throw new Error(`segment ${n} has no page`);
-  return page;
+function sectorsOf(segments: readonly Segment[]): number {
+  let bytes = 0;
+  for (const segment of segments) bytes += segment.bytes;
+  return bytes / SECTOR_BYTES;
+}
+
+/** What a segment means of its page: most often all of it. */
+function pieceOf({ bytes }: GrantedPage, segment: Segment | undefined): Uint8Array {
+  if (segment === undefined) throw new Error('a page without a segment');
+  return segment.bytes === bytes.length ? bytes : bytes.subarray(segment.offset, segment.offset + segment.bytes);
+}
+
+function written(page: GrantedPage, segment: Segment | undefined): void {
+  if (segment !== undefined) page.written(segment.offset, segment.bytes);
 }

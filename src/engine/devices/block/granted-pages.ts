@@ -11,15 +11,10 @@ interface Kept {
   users: number;
 }
 
-/** A page lent to a request. */
-export interface LentPage {
-  readonly page: GrantedPage;
-  giveBack(): void;
-}
-
 export class GrantedPages {
   /** In order of use, the oldest first. */
   private readonly kept = new Map<number, Kept>();
+  private readonly ofPage = new Map<GrantedPage, Kept>();
 
   constructor(
     private readonly grants: GrantMapper,
@@ -27,44 +22,39 @@ export class GrantedPages {
     private readonly keep: number,
   ) {}
 
-  /** BlkifViolation when the front end has not granted that. */
-  borrow(gref: number, writable: boolean): LentPage {
-    if (this.keep > 0) return this.borrowKept(gref, writable);
-    const page = this.map(gref, writable);
-    return {
-      page,
-      giveBack: () => {
-        page.unmap();
-      },
-    };
+  /** A page for a request, until it is given back. BlkifViolation when the front end has not granted that. */
+  borrow(gref: number, writable: boolean): GrantedPage {
+    return this.keep > 0 ? this.borrowKept(gref, writable) : this.map(gref, writable);
+  }
+
+  /** Once for each `borrow`. */
+  giveBack(page: GrantedPage): void {
+    const kept = this.ofPage.get(page);
+    if (kept === undefined) page.unmap();
+    else kept.users -= 1;
   }
 
   close(): void {
     for (const { page } of this.kept.values()) page.unmap();
     this.kept.clear();
+    this.ofPage.clear();
   }
 
-  private borrowKept(gref: number, writable: boolean): LentPage {
+  private borrowKept(gref: number, writable: boolean): GrantedPage {
     const known = this.kept.get(gref);
     if (known !== undefined && (known.writable || !writable)) {
       this.kept.delete(gref);
       this.kept.set(gref, known);
-      return lend(known);
+      known.users += 1;
+      return known.page;
     }
-    if (known !== undefined || (this.kept.size >= this.keep && !this.dropOldest())) {
-      const page = this.map(gref, writable);
-      return {
-        page,
-        giveBack: () => {
-          page.unmap();
-        },
-      };
-    }
+    if (known !== undefined || (this.kept.size >= this.keep && !this.dropOldest())) return this.map(gref, writable);
     // The same page serves reads and writes in turn: take the greater right where it is given.
     const both = this.grants.map(gref, true);
-    const kept: Kept = { page: both ?? this.map(gref, writable), writable: both !== undefined, users: 0 };
+    const kept: Kept = { page: both ?? this.map(gref, writable), writable: both !== undefined, users: 1 };
     this.kept.set(gref, kept);
-    return lend(kept);
+    this.ofPage.set(kept.page, kept);
+    return kept.page;
   }
 
   private dropOldest(): boolean {
@@ -72,6 +62,7 @@ export class GrantedPages {
       if (users > 0) continue;
       page.unmap();
       this.kept.delete(gref);
+      this.ofPage.delete(page);
       return true;
     }
     return false;
@@ -82,14 +73,4 @@ export class GrantedPages {
     if (page === undefined) throw new BlkifViolation(`grant ${gref} does not permit ${writable ? 'writing' : 'reading'}`);
     return page;
   }
-}
-
-function lend(kept: Kept): LentPage {
-  kept.users += 1;
-  return {
-    page: kept.page,
-    giveBack: () => {
-      kept.users -= 1;
-    },
-  };
 }
