@@ -24,7 +24,7 @@ interface Bound {
 
 export class DomainChannels {
   private readonly bound = new Map<number, Bound>();
-  private readonly events: BigUint64Array;
+  private readonly events: Int32Array;
   private nextBinding = 1;
 
   constructor(
@@ -32,7 +32,7 @@ export class DomainChannels {
     memory: WebAssembly.Memory,
     private readonly domid: number,
   ) {
-    this.events = new BigUint64Array(memory.buffer, DOMAIN_EVENTS, DOMAIN_EVENTS_WORDS);
+    this.events = new Int32Array(memory.buffer, DOMAIN_EVENTS, DOMAIN_EVENTS_WORDS * 2);
   }
 
   /** New port of the guest that waits for domain 0. */
@@ -69,12 +69,11 @@ export class DomainChannels {
 
   /** Calls the listeners of every port that the guest has notified since. */
   dispatch(): void {
-    for (let word = 0; word < DOMAIN_EVENTS_WORDS; word += 1) {
-      if (Atomics.load(this.events, word) === 0n) continue;
-      let bits = Atomics.exchange(this.events, word, 0n);
-      for (let bit = 0; bits !== 0n; bit += 1, bits >>= 1n) {
-        if ((bits & 1n) === 0n) continue;
-        for (const listener of this.bound.get(word * 64 + bit)?.listeners ?? []) listener();
+    for (let word = 0; word < this.events.length; word += 1) {
+      if (Atomics.load(this.events, word) === 0) continue;
+      for (let bits = Atomics.exchange(this.events, word, 0); bits !== 0; bits &= bits - 1) {
+        const port = word * 32 + (31 - Math.clz32(bits & -bits));
+        for (const listener of this.bound.get(port)?.listeners ?? []) listener();
       }
     }
   }
