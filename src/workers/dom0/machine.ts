@@ -22,7 +22,7 @@ import { PV_PAGE_TABLE_WRITES } from '../../engine/pv/layout.ts';
 import { Hypervisor } from '../../engine/hypervisor/hypervisor.ts';
 import type { Domid } from '../../engine/hypervisor/control.ts';
 import { vcpuBlockOf } from '../../engine/hypervisor/domain-memory.ts';
-import type { AsyncWaiter, HypervisorLog } from '../../engine/hypervisor/platform.ts';
+import type { HypervisorLog } from '../../engine/hypervisor/platform.ts';
 import { TSC_KHZ } from '../../engine/hypervisor/domain.ts';
 import { addProfiles, type ProfilePart } from '../../engine/jit/index.ts';
 import { platformDecoders } from '../decoders.ts';
@@ -30,7 +30,7 @@ import { machineClock, monotonicMs } from '../machine-clock.ts';
 import type { VcpuCounters } from '../protocol.ts';
 import { WorkerLauncher } from '../vcpu/launcher.ts';
 import { profileWanted, translatorSetting } from '../vcpu/messages.ts';
-import { changed } from '../wait-for-change.ts';
+import { DoorbellWaiter } from './doorbell-waiter.ts';
 import { needsFences } from './memory-order.ts';
 
 const MEBIBYTE_PAGES = 256;
@@ -86,7 +86,17 @@ function machineMebibytes(): number {
   return device === undefined ? USUAL_MEBIBYTES : Math.max(1024, Math.min(device * 1024, 8192));
 }
 
-const waiter: AsyncWaiter = { changed };
+/** Resolves when the event loop has come round, without the 4 ms that repeated timers are given. */
+function nextTurn(): Promise<void> {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve) => {
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
+}
 
 /**
  * The garbage collector takes a shared memory for an object of a few bytes and may leave it lying for minutes. A plain buffer
@@ -140,7 +150,7 @@ export async function powerOn({ log, commandLine }: MachineSettings): Promise<Po
     module,
     clock: machineClock(powerOnMs),
     entropy: { fill: fillRandom },
-    waiter,
+    waiter: new DoorbellWaiter(nextTurn),
     launcher,
     released: collectSoon,
     log,
