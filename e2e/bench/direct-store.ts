@@ -8,8 +8,7 @@ import type { JSHandle, Page } from '@playwright/test';
 export type StoreKind = 'indexeddb' | 'opfs';
 
 /** Chunks read at a time: a chunk, 1 MiB and 4 MiB. */
-export const READ_UNITS = [1, 4, 16] as const;
-export type ReadUnit = (typeof READ_UNITS)[number];
+export type ReadUnit = 1 | 4 | 16;
 
 const COMMON = `
 const CHUNK = 256 * 1024, BATCH = 16, CHUNKS = 1024, LEAST_MS = 2500;

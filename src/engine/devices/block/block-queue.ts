@@ -74,6 +74,8 @@ interface Run extends Lent {
   readonly segments: Segment[];
 }
 
+type MappedSegments = Pick<Run, 'pages' | 'sector' | 'sectors'> & { readonly segments: readonly Segment[] };
+
 /** Sectors of a run, 4 MiB; and answers that are published together while more are worked on. */
 const RUN_SECTORS_MAX = 8192;
 const ANSWERS_TOGETHER = 8;
@@ -176,7 +178,14 @@ export class BlockQueue {
       run?.transfer === request.transfer && run.sector + run.sectors === request.sector && run.sectors + sectors <= RUN_SECTORS_MAX;
     if (run === undefined || !goesOn) {
       this.startRun();
-      this.run = { transfer: request.transfer, sector: request.sector, sectors, requests: [request], pages, segments };
+      this.run = {
+        transfer: request.transfer,
+        sector: request.sector,
+        sectors,
+        requests: [request],
+        pages,
+        segments: [...segments],
+      };
       this.lent.add(this.run);
       return;
     }
@@ -279,7 +288,7 @@ export class BlockQueue {
     });
   }
 
-  private async write({ pages, sector, sectors, segments }: Pick<Run, 'pages' | 'sector' | 'sectors' | 'segments'>): Promise<void> {
+  private async write({ pages, sector, sectors, segments }: MappedSegments): Promise<void> {
     const contents = new Uint8Array(sectors * SECTOR_BYTES);
     let at = 0;
     pages.forEach((page, n) => {
@@ -373,8 +382,8 @@ export class BlockQueue {
     if (this.ring.publishResponses()) this.options.channel.notify();
   }
 
-  private segmentsOf(request: Transfer): Segment[] {
-    return request.kind === 'transfer' ? [...request.segments] : this.indirectSegments(request.grefs, request.count);
+  private segmentsOf(request: Transfer): readonly Segment[] {
+    return request.kind === 'transfer' ? request.segments : this.indirectSegments(request.grefs, request.count);
   }
 
   /** The segments that indirect pages list, from copies of the pages. */
