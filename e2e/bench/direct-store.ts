@@ -111,9 +111,9 @@ export class DirectStore {
     return this.run('read', unit);
   }
 
-  /** 4 MiB at a time, all of it once. */
-  readOnce(): Promise<number> {
-    return this.run('readOnce');
+  /** All of it once. */
+  readOnce(unit: ReadUnit): Promise<number> {
+    return this.run('readOnce', unit);
   }
 
   async close(): Promise<void> {

@@ -26,6 +26,7 @@ import type { HypervisorLog } from '../../engine/hypervisor/platform.ts';
 import { TSC_KHZ } from '../../engine/hypervisor/domain.ts';
 import { addProfiles, type ProfilePart } from '../../engine/jit/index.ts';
 import { platformDecoders } from '../decoders.ts';
+import { nextTurn } from '../event-loop.ts';
 import { machineClock, monotonicMs } from '../machine-clock.ts';
 import type { VcpuCounters } from '../protocol.ts';
 import { WorkerLauncher } from '../vcpu/launcher.ts';
@@ -84,18 +85,6 @@ export function loadCodec(): Promise<WebAssembly.Module> {
 function machineMebibytes(): number {
   const device = (navigator as { deviceMemory?: number }).deviceMemory;
   return device === undefined ? USUAL_MEBIBYTES : Math.max(1024, Math.min(device * 1024, 8192));
-}
-
-/** Resolves when the event loop has come round, without the 4 ms that repeated timers are given. */
-function nextTurn(): Promise<void> {
-  const { port1, port2 } = new MessageChannel();
-  return new Promise((resolve) => {
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
-  });
 }
 
 /**

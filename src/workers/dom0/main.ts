@@ -12,6 +12,7 @@ import { openStoreThread } from '../storage/browser-store-thread.ts';
 import { startShellThread } from '../shell/browser-shell-thread.ts';
 import { ThreadShellProcess } from '../shell/shell-process.ts';
 import { imageCodecs } from '../decoders.ts';
+import { inNextTurn } from '../event-loop.ts';
 import { createMachine } from './browser-machine.ts';
 import { loadCodec } from './machine.ts';
 import { Dom0Service } from './dom0-service.ts';
@@ -57,11 +58,6 @@ function random(bytes: Uint8Array): void {
     bytes.set(crypto.getRandomValues(new Uint8Array(Math.min(RANDOM_BYTES_MAX, bytes.length - at))), at);
 }
 
-/** Turns of the event loop by messages: timers are made to wait at least 4 ms once they nest. */
-const turns = new MessageChannel();
-const tasks: (() => void)[] = [];
-turns.port1.onmessage = () => tasks.shift()?.();
-
 expose(
   new Dom0Service({
     createMachine,
@@ -78,9 +74,6 @@ expose(
     scripts: () =>
       new DisposableEvaluator({ spawn: spawnScriptWorker, wasmUrl: MICROPYTHON_WASM_URL, clock, spareAfterMs: SPARE_AFTER_MS }),
     spawnShell: (host, programs) => new ThreadShellProcess(startShellThread(), host, programs),
-    schedule: (task) => {
-      tasks.push(task);
-      turns.port2.postMessage(undefined);
-    },
+    schedule: inNextTurn,
   }),
 );

@@ -1,22 +1,14 @@
 /** The translator's thread: makes WebAssembly of the code that vCPUs found hot, while those go on. */
+import { nextTurn } from '../event-loop.ts';
 import type { TranslatorNews } from './messages.ts';
 import { TranslationService } from './service.ts';
-
-/** Messages, since timers are made to wait at least 4 ms once they nest. */
-const turns = new MessageChannel();
-const turned: (() => void)[] = [];
-turns.port1.onmessage = () => turned.shift()?.();
 
 const service = new TranslationService(
   {
     after: (milliseconds, task) => {
       setTimeout(task, milliseconds);
     },
-    turn: () =>
-      new Promise((resolve) => {
-        turned.push(resolve);
-        turns.port2.postMessage(undefined);
-      }),
+    turn: nextTurn,
   },
   (text) => {
     postMessage(text);

@@ -6,6 +6,7 @@ import { instantiateCore } from '../../engine/hypervisor/core.ts';
 import { CodeProfile, DEFAULT_OPTIONS, EAGER_OPTIONS, createTranslator } from '../../engine/jit/index.ts';
 import { vcpuBlockOf } from '../../engine/hypervisor/domain-memory.ts';
 import { VcpuRunner } from '../../engine/hypervisor/vcpu-runner.ts';
+import { inNextTurn } from '../event-loop.ts';
 import { machineClock } from '../machine-clock.ts';
 import { RemoteCompiler } from '../translator/remote-compiler.ts';
 import type { StartVcpu, VcpuNews } from './messages.ts';
@@ -60,7 +61,6 @@ function live({ memory, module, vcpu, powerOnMs, translator, link, profile }: St
   const runner = new VcpuRunner(profiled?.around(core) ?? core, memory, vcpu, clock, failed, translating);
   const words = new Int32Array(memory.buffer);
   let nextReportNs = 0;
-  const turns = new MessageChannel();
   const run = (): void => {
     const end = clock.nowNs() + TURN_NS;
     while (clock.nowNs() < end) {
@@ -74,9 +74,8 @@ function live({ memory, module, vcpu, powerOnMs, translator, link, profile }: St
       const timeoutMs = (step.deadlineNs - clock.nowNs()) / 1e6;
       if (timeoutMs > 0) Atomics.wait(words, step.index, step.value, timeoutMs);
     }
-    turns.port2.postMessage(undefined);
+    inNextTurn(run);
   };
-  turns.port1.onmessage = run;
   run();
 }
 
