@@ -13,11 +13,15 @@ import {
   BANK_FILLED,
   BANK_LOW_CODE,
   BANK_LOW_FILLED,
+  BANK_MAPPINGS,
+  BANK_MAPPINGS_STEP,
   BANK_ROOT,
   CODE_TLB_ADDEND,
   CODE_TLB_ENTRY_BYTES,
   CONTROL,
   CONTROL_TABLE_LOG_HEAD,
+  FILLED_BYTES,
+  FRAME_CODE_VCPUS,
   FRAME_WRITTEN_AT,
   PAGE_BYTES,
   TLB_ADDEND,
@@ -32,6 +36,7 @@ import {
   VCPU_BANK_CLOCK,
   VCPU_CODE_TLB,
   VCPU_FLUSHES,
+  VCPU_ID,
   VCPU_TABLE_LOG_SEEN,
   VCPU_TLB,
   VCPU_USER_BANK,
@@ -79,8 +84,10 @@ function bankOf(cpu: usize, n: u32): usize {
 export function resetBanks(cpu: usize): void {
   for (let n: u32 = 0; n <= <u32>USER_BANKS; n++) {
     const bank = bankOf(cpu, n);
+    const mappings = (load<u32>(bank, BANK_MAPPINGS) + BANK_MAPPINGS_STEP) & ~(<u32>BANK_MAPPINGS_STEP - 1);
     memory.fill(bank, 0xff, BANK_FILLED);
     memory.fill(bank + BANK_FILLED, 0, BANK_BYTES - BANK_FILLED);
+    store<u32>(bank, mappings | n, BANK_MAPPINGS);
   }
   store<u32>(cpu, <u32>bankOf(cpu, 1), VCPU_USER_BANK);
   store<u32>(cpu, 0, VCPU_BANK_CLOCK);
@@ -96,9 +103,22 @@ export function setMode(cpu: usize, user: u32): void {
 
 // ---- filling ----------------------------------------------------------------------------------------------------------
 
-function setBit(bits: usize, index: usize): void {
-  const word = bits + ((index >> 6) << 3);
-  store<u64>(word, load<u64>(word) | ((<u64>1) << ((<u64>index) & 63)));
+/** Of the index: what a slot of a page table leaves open. */
+const SLOTS = <usize>FILLED_BYTES;
+const SLOT_BITS: usize = 9;
+
+function noteFilled(bitmap: usize, index: usize): void {
+  const byte = bitmap + (index & (SLOTS - 1));
+  const place = <u32>(index >> SLOT_BITS);
+  store<u8>(byte, (<u32>load<u8>(byte)) | ((<u32>1) << place));
+}
+
+/** Index of the entry that a bit in eight bytes of a bitmap stands for, those from slot `first` on. */
+// @ts-ignore: decorator
+@inline
+function indexOfBit(first: usize, bits: u64): usize {
+  const bit = <usize>ctz(bits);
+  return ((bit & 7) << SLOT_BITS) | (first + (bit >> 3));
 }
 
 /** Puts a data translation of `page` into the current bank; `writeTag` as TLB_WRITE. */
@@ -110,8 +130,8 @@ export function fillData(cpu: usize, page: u64, host: usize, writeTag: u64, bits
   store<u64>(entry, writeTag, TLB_WRITE);
   store<u32>(entry, <u32>host - <u32>page, TLB_ADDEND);
   store<u32>(entry, bits, TLB_BITS);
-  setBit(bank + BANK_FILLED, index);
-  if (<i64>page >= 0) setBit(bank + BANK_LOW_FILLED, index);
+  noteFilled(bank + BANK_FILLED, index);
+  if (<i64>page >= 0) noteFilled(bank + BANK_LOW_FILLED, index);
 }
 
 export function fillCode(cpu: usize, page: u64, host: usize): void {
@@ -120,7 +140,7 @@ export function fillCode(cpu: usize, page: u64, host: usize): void {
   const entry = bank + BANK_CODE + index * CODE_TLB_ENTRY_BYTES;
   store<u64>(entry, page);
   store<u32>(entry, <u32>host - <u32>page, CODE_TLB_ADDEND);
-  setBit(bank + BANK_CODE_FILLED, index);
+  noteFilled(bank + BANK_CODE_FILLED, index);
   if (<i64>page >= 0) store<u32>(bank, 1, BANK_LOW_CODE);
 }
 
@@ -147,30 +167,33 @@ function dropData(entry: usize): void {
 
 /** Empties the entries of a bank's TLB that a bitmap names, and the bitmap. */
 function dropMarkedData(bank: usize, bitmap: usize): void {
-  for (let word: usize = 0; word < SETS >> 6; word++) {
-    let bits = load<u64>(bitmap + (word << 3));
+  for (let first: usize = 0; first < SLOTS; first += 8) {
+    let bits = load<u64>(bitmap + first);
     if (!bits) continue;
-    store<u64>(bitmap + (word << 3), 0);
-    const first = bank + (word << 6) * TLB_ENTRY_BYTES;
-    for (; bits; bits &= bits - 1) dropData(first + <usize>ctz(bits) * TLB_ENTRY_BYTES);
+    store<u64>(bitmap + first, 0);
+    for (; bits; bits &= bits - 1) dropData(bank + indexOfBit(first, bits) * TLB_ENTRY_BYTES);
   }
 }
 
+function noteMappings(bank: usize): void {
+  store<u32>(bank, load<u32>(bank, BANK_MAPPINGS) + BANK_MAPPINGS_STEP, BANK_MAPPINGS);
+}
+
 function dropCodeOf(bank: usize): void {
-  for (let word: usize = 0; word < SETS >> 6; word++) {
-    const place = bank + BANK_CODE_FILLED + (word << 3);
+  noteMappings(bank);
+  for (let first: usize = 0; first < SLOTS; first += 8) {
+    const place = bank + BANK_CODE_FILLED + first;
     let bits = load<u64>(place);
     if (!bits) continue;
     store<u64>(place, 0);
-    const first = bank + BANK_CODE + (word << 6) * CODE_TLB_ENTRY_BYTES;
-    for (; bits; bits &= bits - 1) store<u64>(first + <usize>ctz(bits) * CODE_TLB_ENTRY_BYTES, INVALID_TAG);
+    for (; bits; bits &= bits - 1) store<u64>(bank + BANK_CODE + indexOfBit(first, bits) * CODE_TLB_ENTRY_BYTES, INVALID_TAG);
   }
   store<u32>(bank, 0, BANK_LOW_CODE);
 }
 
 function emptyBank(bank: usize): void {
   dropMarkedData(bank, bank + BANK_FILLED);
-  memory.fill(bank + BANK_LOW_FILLED, 0, SETS >> 3);
+  memory.fill(bank + BANK_LOW_FILLED, 0, SLOTS);
   dropCodeOf(bank);
 }
 
@@ -188,20 +211,27 @@ export function flushPage(cpu: usize, va: u64): void {
     const bank = bankOf(cpu, n);
     dropData(bank + index * TLB_ENTRY_BYTES);
     store<u64>(bank + BANK_CODE + index * CODE_TLB_ENTRY_BYTES, INVALID_TAG);
+    noteMappings(bank);
   }
 }
 
 /**
  * Drops every translation that may come from entry `slot` of some last-level table and leads to the page at `host`. The slot
- * gives the low nine bits of the page number, whatever address the table serves, so few entries need be looked at.
+ * gives the low nine bits of the page number, whatever address the table serves, so few entries can be meant.
  */
 export function forgetTranslation(cpu: usize, slot: usize, host: u32): void {
+  const code = (load<u32>(frameRecordOf(host), FRAME_CODE_VCPUS) & ((<u32>1) << load<u32>(cpu, VCPU_ID))) != 0;
   for (let n: u32 = 0; n <= <u32>USER_BANKS; n++) {
     const bank = bankOf(cpu, n);
-    for (let index = slot; index < SETS; index += 512) {
-      const entry = bank + index * TLB_ENTRY_BYTES;
+    for (let bits = <u32>load<u8>(bank + BANK_FILLED + slot); bits; bits &= bits - 1) {
+      const entry = bank + (((<usize>ctz(bits)) << SLOT_BITS) | slot) * TLB_ENTRY_BYTES;
       if (load<u32>(entry, TLB_ADDEND) + load<u32>(entry, TLB_READ) == host) dropData(entry);
-      const code = bank + BANK_CODE + index * CODE_TLB_ENTRY_BYTES;
+    }
+    // Entries that were displaced are still marked as filled.
+    let bits = <u32>load<u8>(bank + BANK_CODE_FILLED + slot);
+    if (code && bits != 0) noteMappings(bank);
+    for (; bits; bits &= bits - 1) {
+      const code = bank + BANK_CODE + (((<usize>ctz(bits)) << SLOT_BITS) | slot) * CODE_TLB_ENTRY_BYTES;
       if (load<u32>(code, CODE_TLB_ADDEND) + load<u32>(code) == host) store<u64>(code, INVALID_TAG);
     }
   }
@@ -217,11 +247,9 @@ export function downgradeFrame(cpu: usize, host: usize): void {
       downgradeEntry(bank + indexOf(at) * TLB_ENTRY_BYTES, <u32>host);
       continue;
     }
-    for (let word: usize = 0; word < SETS >> 6; word++) {
-      const first = bank + (word << 6) * TLB_ENTRY_BYTES;
-      for (let bits = load<u64>(bank + BANK_FILLED + (word << 3)); bits; bits &= bits - 1)
-        downgradeEntry(first + <usize>ctz(bits) * TLB_ENTRY_BYTES, <u32>host);
-    }
+    for (let first: usize = 0; first < SLOTS; first += 8)
+      for (let bits = load<u64>(bank + BANK_FILLED + first); bits; bits &= bits - 1)
+        downgradeEntry(bank + indexOfBit(first, bits) * TLB_ENTRY_BYTES, <u32>host);
   }
 }
 

@@ -28,7 +28,7 @@ export {
   replaceCarryOverflow,
   readableForRegion,
   replaceZero,
-  sameCodePage,
+  sameCodePages,
   writableForRegion,
 } from './regions';
 

@@ -48,6 +48,7 @@ import {
   VCPU_RUN_LEFT,
   VCPU_RUN_START,
   VCPU_SAMPLE_LEFT,
+  VCPU_SAMPLE_RIP,
   VCPU_STEPPING,
   VCPU_TRANSITIONS,
   VCPU_TRANSITIONS_SAMPLED,
@@ -197,7 +198,8 @@ function operationsFrom(start: usize, op: usize): i32 {
  * VCPU_BUDGET holds what is left.
  *
  * With a `period`, also returns EXIT_BUDGET whenever so many instructions have been interpreted since it last did so, over several
- * calls (VCPU_SAMPLE_LEFT): where RIP is then is a sample of what is worth translating.
+ * calls (VCPU_SAMPLE_LEFT): the block interpreted last (VCPU_SAMPLE_RIP) is a sample of what is worth translating. Where RIP is
+ * then is none: that is mostly the entry of a region, and what lies between two regions would never be seen.
  */
 export function run(cpu: usize, budget: i32, period: i32): i32 {
   // What is left is the sum: to be interpreted before the next sample or the end, and beyond that.
@@ -205,6 +207,8 @@ export function run(cpu: usize, budget: i32, period: i32): i32 {
   let reserve = 0;
   // To be interpreted before the next sample and beyond the end.
   let beyond = i32.MAX_VALUE;
+  // Where the block began in which it ran out.
+  let last: u64 = 0;
   if (period > 0) {
     const due = load<i32>(cpu, VCPU_SAMPLE_LEFT) > 0 ? load<i32>(cpu, VCPU_SAMPLE_LEFT) : period;
     remaining = min(due, budget);
@@ -217,6 +221,7 @@ export function run(cpu: usize, budget: i32, period: i32): i32 {
   while (true) {
     if (!serveRequests(cpu)) break;
     if (remaining <= 0) {
+      store<u64>(cpu, last ? last : load<u64>(cpu, VCPU_RIP), VCPU_SAMPLE_RIP);
       store<u32>(cpu, EXIT_BUDGET, VCPU_EXIT_REASON);
       break;
     }
@@ -325,7 +330,11 @@ export function run(cpu: usize, budget: i32, period: i32): i32 {
       }
       if (status == JUMP) {
         store<u64>(cpu, target, VCPU_RIP);
-        if (remaining <= 0 || atomic.load<u32>(cpu, VCPU_REQUEST) != 0 || load<u32>(cpu, VCPU_STEPPING) != 0) break;
+        if (remaining <= 0) {
+          last = load<u64>(cpu, VCPU_PAGE) + <u64>load<u16>(start, OP_OFFSET);
+          break;
+        }
+        if (atomic.load<u32>(cpu, VCPU_REQUEST) != 0 || load<u32>(cpu, VCPU_STEPPING) != 0) break;
         if (found) op = found;
         else if (load<u16>(op) == hot.HOT_LOOKUP_AGAIN) op = findInstead(cpu, op, op == start, target);
         else op = operationAt(cpu, target);

@@ -64,7 +64,7 @@ export const CONTROL_PV = 0x1000;
 
 /** First vCPU block; block n is at VCPU_BLOCKS + n * VCPU_BLOCK_BYTES. */
 export const VCPU_BLOCKS = 0x200000;
-export const VCPU_BLOCK_BYTES = 0x140000;
+export const VCPU_BLOCK_BYTES = 0x300000;
 export const MAX_VCPUS = 32;
 
 // ---- a vCPU block -----------------------------------------------------------------------------------------------------
@@ -203,6 +203,8 @@ export const VCPU_RUN_START = 0x4ac;
 export const VCPU_RUN_LEFT = 0x4b4;
 /** u32 (signed): instructions still to be interpreted until `run` returns for a sample; what is not positive asks for one. */
 export const VCPU_SAMPLE_LEFT = 0x22c;
+/** u64: where the block begins that was interpreted last when `run` returned for a sample. */
+export const VCPU_SAMPLE_RIP = 0x4c0;
 /** u32: transitions between regions sampled so far. */
 export const VCPU_TRANSITIONS_SAMPLED = 0x4a8;
 /** u32 (signed): instructions still to be executed in long runs of regions until one of those is sampled. */
@@ -313,13 +315,16 @@ export const LONG_RUN = 256;
 export const LONG_RUNS_PERIOD = 1 << 20;
 /** Records of regions, and the operations that regions hand to handlers (cpu/regions.ts). */
 export const VCPU_REGION_ARENA = 0x4a400;
-export const VCPU_REGION_ARENA_END = 0x100000;
+export const VCPU_REGION_ARENA_END = 0x200000;
 /** Banks of translations: that of kernel mode, then those of user mode, each for one root table (cpu/tlb.ts). */
-export const VCPU_BANKS = 0x100000;
+export const VCPU_BANKS = 0x200000;
 export const USER_BANKS = 4;
-export const BANK_BYTES = 0xc200;
-/** TLB of a bank, at its start. */
-export const TLB_ENTRIES = 1024;
+export const BANK_BYTES = 0x30700;
+/**
+ * TLB of a bank, at its start; an entry's index is the low bits of the page number. Kernels are spread over many regions of the
+ * address space, and of their hot pages too many share the low ten bits.
+ */
+export const TLB_ENTRIES = 4096;
 /** u64 read tag, u64 write tag (page address, or all ones), u32 addend (host = addend + low 32 bits of va), u32 TLB_* bits. */
 export const TLB_ENTRY_BYTES = 32;
 export const TLB_READ = 0;
@@ -329,17 +334,24 @@ export const TLB_BITS = 20;
 /** The page may be written, but only by the slow path (code, page table, dirty log): the write tag is not set. */
 export const TLB_SLOW_WRITE = 1;
 /** Code TLB of a bank: u64 tag as above, u32 addend, u32 unused; as many entries. */
-export const BANK_CODE = 0x8000;
+export const BANK_CODE = 0x20000;
 export const CODE_TLB_ENTRY_BYTES = 16;
 export const CODE_TLB_ADDEND = 8;
-/** u64[16] each: entries of the TLB and of the code TLB that have been filled; entries of the TLB filled for the lower half. */
-export const BANK_FILLED = 0xc000;
-export const BANK_CODE_FILLED = 0xc080;
-export const BANK_LOW_FILLED = 0xc100;
+/**
+ * Entries of the TLB and of the code TLB that have been filled; entries of the TLB filled for the lower half. A byte for each slot of a
+ * page table (the low nine bits of the index), a bit of it for each entry that the slot can lead to (the others).
+ */
+export const FILLED_BYTES = 512;
+export const BANK_FILLED = 0x30000;
+export const BANK_CODE_FILLED = 0x30200;
+export const BANK_LOW_FILLED = 0x30400;
 /** u64: root table of a user bank (machine address), 0 = none; u32: when it was last chosen; u32: code of the lower half is in it. */
-export const BANK_ROOT = 0xc180;
-export const BANK_CHOSEN = 0xc188;
-export const BANK_LOW_CODE = 0xc18c;
+export const BANK_ROOT = 0x30600;
+export const BANK_CHOSEN = 0x30608;
+export const BANK_LOW_CODE = 0x3060c;
+/** u32: changes whenever code that was translated by the bank may lie elsewhere now; in no two banks the same. */
+export const BANK_MAPPINGS = 0x30610;
+export const BANK_MAPPINGS_STEP = 8;
 
 // A region: u32 next in its hash bucket, u32 host address of the entry, u32 function-table index (0 = dead), with the
 // number of the entry in bits 24-31, u32 frame index.
@@ -349,6 +361,15 @@ export const REGION_TABLE_INDEX = 8;
 export const REGION_FRAME = 12;
 /** u32: host address of what the region's code reads (jit/translation.ts). */
 export const REGION_DATA = 16;
+// That begins with: u32 BANK_MAPPINGS when the pages were found in their places; u32 number of pages; u64 address of the first then;
+// for each page u32 host address, i32 position behind the first.
+export const REGION_DATA_MAPPINGS = 0;
+export const REGION_DATA_COUNT = 4;
+export const REGION_DATA_AT = 8;
+export const REGION_DATA_PAGES = 16;
+export const REGION_DATA_PAGE_BYTES = 8;
+export const REGION_DATA_HOST = 0;
+export const REGION_DATA_POSITION = 4;
 export const REGION_RECORD_BYTES = 32;
 export const REGION_ENTRY_SHIFT = 24;
 // A frame it was made from: u32 next in its bucket, u32 frame index, u32 record.

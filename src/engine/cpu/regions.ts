@@ -18,7 +18,15 @@ import {
   OP_OFFSET,
   PAGE_BYTES,
   REDO,
+  BANK_MAPPINGS,
   REGION_DATA,
+  REGION_DATA_AT,
+  REGION_DATA_COUNT,
+  REGION_DATA_HOST,
+  REGION_DATA_MAPPINGS,
+  REGION_DATA_PAGES,
+  REGION_DATA_PAGE_BYTES,
+  REGION_DATA_POSITION,
   REGION_ENTRY_SHIFT,
   REGION_FRAME,
   REGION_HASH_ENTRIES,
@@ -43,6 +51,7 @@ import {
   VCPU_REGION_GENERATION,
   VCPU_REGION_HASH,
   VCPU_REGION_NEXT,
+  VCPU_TLB,
   VCPU_RIP,
 } from './layout';
 import { frameIndexOf } from './frames';
@@ -220,9 +229,17 @@ export function markRegionCode(cpu: usize, host: usize, bytes: u32): void {
 
 // ---- what regions call ----------------------------------------------------------------------------------------------
 
-/** Whether the code page at `va` is still the one at `host`. */
-export function sameCodePage(cpu: usize, va: u64, host: usize): bool {
-  return translateExecute(cpu, va) == host;
+/** Whether the pages of the region with these data are where they were, the first at `page`. */
+export function sameCodePages(cpu: usize, page: u64, data: usize): bool {
+  const count = <usize>load<u32>(data, REGION_DATA_COUNT);
+  for (let n: usize = 0; n < count; n++) {
+    const at = data + REGION_DATA_PAGES + n * REGION_DATA_PAGE_BYTES;
+    const position = <u64>(<i64>load<i32>(at, REGION_DATA_POSITION));
+    if (translateExecute(cpu, page + position) != <usize>load<u32>(at, REGION_DATA_HOST)) return false;
+  }
+  store<u64>(data, page, REGION_DATA_AT);
+  store<u32>(data, load<u32>(<usize>load<u32>(cpu, VCPU_TLB), BANK_MAPPINGS), REGION_DATA_MAPPINGS);
+  return true;
 }
 
 /** Host pointer for reads of bytes of one page that missed the TLB; 0 = fault, or they cross into another page. */

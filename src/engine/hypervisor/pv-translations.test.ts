@@ -12,7 +12,18 @@ import {
   MMUEXT_TLB_FLUSH_LOCAL,
   MMUEXT_UNPIN_TABLE,
 } from '../abi/mmu.ts';
-import { USER_BANKS, VCPU_FLUSHES, VCPU_RAX, VCPU_RIP, VCPU_TLB_MISSES } from '../cpu/layout.ts';
+import {
+  CODE_TLB_ENTRY_BYTES,
+  TLB_ENTRIES,
+  USER_BANKS,
+  VCPU_CODE_TLB,
+  VCPU_FLUSHES,
+  VCPU_INSTRUCTIONS_TRANSLATED,
+  VCPU_RAX,
+  VCPU_RIP,
+  VCPU_TLB_MISSES,
+} from '../cpu/layout.ts';
+import { EAGER_OPTIONS, createTranslator } from '../jit/index.ts';
 import { DOMAIN_CONTEXT } from '../pv/layout.ts';
 import { vcpuBlockOf } from './domain-memory.ts';
 import { CODE, FREE_PFN, L1_PFN, L3_PFN, L4_PFN, NX, P, PvGuest, RW, US, USER_CODE, maddrOf, mfnOf } from './testing/pv-guest.ts';
@@ -90,6 +101,78 @@ const userPages = (spare: number): [number, bigint][] => [
   [SPARE_SLOT, userPage(spare)],
 ];
 const misses = (): bigint => guest.get(VCPU_TLB_MISSES);
+
+/** A region of two pages, the second at SPARE, which leaves the number of its frame in RAX. */
+const makeRegion = (): void => {
+  for (const pfn of [2, 3]) guest.bytes.set([0xb8, pfn, 0, 0, 0, 0xeb, 0xfe], guest.ram(pfn));
+  const distance = new Uint8Array(Int32Array.of(Number(SPARE - USER_CODE) - 5).buffer);
+  guest.userCode([0xe9, ...distance]);
+  useRoot(guest.userRoot);
+  const translator = createTranslator(guest.core, guest.memory, guest.cpu, EAGER_OPTIONS);
+  setMode(1);
+  expect(translator.translateAt(USER_CODE)).toBe(true);
+  setMode(0);
+};
+const regionResult = (): bigint => {
+  const before = guest.get(VCPU_INSTRUCTIONS_TRANSLATED);
+  runUser(USER_CODE, 10);
+  // All of it, or what the interpreter executes instead.
+  ranInRegion = guest.get(VCPU_INSTRUCTIONS_TRANSLATED) - before >= 10n;
+  return guest.get(VCPU_RAX);
+};
+let ranInRegion = false;
+/** As when another page has taken the place of SPARE's in the code TLB. */
+const displaceSpare = (): void => {
+  const index = Number(SPARE >> 12n) & (TLB_ENTRIES - 1);
+  setMode(1);
+  const entry = guest.view.getUint32(guest.cpu + VCPU_CODE_TLB, true) + index * CODE_TLB_ENTRY_BYTES;
+  setMode(0);
+  expect(guest.view.getBigUint64(entry, true)).toBe(SPARE);
+  guest.view.setBigUint64(entry, 0xffffffffffffffffn, true);
+};
+
+describe('a region', () => {
+  test('is left when one of its pages is mapped elsewhere, whether the TLB still has that or not', () => {
+    for (const displaced of [false, true]) {
+      guest = new PvGuest();
+      change(L1_PFN, SPARE_SLOT, userPage(2));
+      makeRegion();
+      expect(regionResult()).toBe(2n);
+      expect(ranInRegion).toBe(true);
+      if (displaced) displaceSpare();
+      change(L1_PFN, SPARE_SLOT, userPage(3));
+      expect(regionResult()).toBe(3n);
+      change(L1_PFN, SPARE_SLOT, userPage(2));
+      expect(regionResult()).toBe(2n);
+      expect(ranInRegion).toBe(true);
+    }
+  });
+
+  test('does not look for its pages anew when other pages change', () => {
+    change(L1_PFN, SPARE_SLOT, userPage(2));
+    makeRegion();
+    regionResult();
+    displaceSpare();
+    change(L1_PFN, SPARE_SLOT + 1, userPage(4));
+    change(L1_PFN, SPARE_SLOT + 1, 0n);
+    const before = misses();
+    expect(regionResult()).toBe(2n);
+    expect(misses()).toBe(before);
+    expect(ranInRegion).toBe(true);
+  });
+
+  test('of a root is none of another root’s, which has something else there', () => {
+    change(L1_PFN, SPARE_SLOT, userPage(2));
+    makeRegion();
+    const other = makeRoot(FREE_PFN, userPages(3));
+    for (let round = 0; round < 2; round += 1) {
+      useRoot(guest.userRoot);
+      expect(regionResult()).toBe(2n);
+      useRoot(other);
+      expect(regionResult()).toBe(3n);
+    }
+  });
+});
 
 describe('on one vCPU', () => {
   test('a changed entry is followed at once, with and without a flush', () => {

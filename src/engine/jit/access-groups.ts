@@ -23,6 +23,8 @@ export interface Access {
 /** What emitting an instruction showed: its accesses in order, and the general registers it writes. */
 export interface Behaviour {
   readonly accesses: readonly Access[];
+  /** Registers that are read or may keep their value, and those that are written. */
+  readonly needed: number;
   readonly written: number;
 }
 

@@ -18,7 +18,7 @@ export interface TranslatorCore {
   condition: unknown;
   getCarry: unknown;
   replaceCarryOverflow: unknown;
-  sameCodePage: unknown;
+  sameCodePages: unknown;
   signedHigh: unknown;
   callFloatHandler: unknown;
   replaceZero: unknown;

@@ -7,7 +7,7 @@
  * (a fault, a store to marked memory, a page crossing) leaves with REDO *before* the instruction has had any effect: the
  * interpreter executes it.
  */
-import { JUMP, REDO, TLB_ADDEND, TLB_READ, TLB_WRITE, VCPU_PAGE, VCPU_ZERO } from '../cpu/layout.ts';
+import { JUMP, REDO, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_READ, TLB_WRITE, VCPU_PAGE, VCPU_ZERO } from '../cpu/layout.ts';
 import { DEAD, EXIT_RETIRED_SHIFT, EXIT_STATE_MASK, EXIT_STATUS_SHIFT } from '../cpu/region-exit-state.ts';
 import { AccessOrder } from './access-order.ts';
 import type { FlagState } from './flags.ts';
@@ -74,8 +74,9 @@ export type Value = { readonly local: number } | { readonly low: number; readonl
 /** A way out whose status is in its local, and one that goes on at the address in `rip`. Not part of what leaveRegion is given. */
 const STATUS_LOCAL = -1;
 
-const TLB_INDEX_SHIFT = 7; // page number times the size of an entry: >> 12 << 5
-const TLB_INDEX_MASK = 1023 << 5;
+/** From an address to the offset of its entry in the TLB: page number times the size of an entry. */
+const TLB_INDEX_SHIFT = 12 - Math.log2(TLB_ENTRY_BYTES);
+const TLB_INDEX_MASK = (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES;
 
 export class Emitter {
   readonly w = new FunctionWriter();
@@ -93,6 +94,12 @@ export class Emitter {
   /** Registers that the region writes, and those it uses at all. */
   written = 0;
   used = 0;
+  /** Registers that are read, or written on some ways through the present instruction only. */
+  needed = 0;
+  /** Nesting at which a write is on all ways through the instruction. */
+  nesting = 0;
+  /** Where registers are written through: those whose locals are right at this point of the code. */
+  available = 0;
   /** What the accesses of the present instruction are to do (access-groups.ts); they are noted as they are made. */
   plan: readonly (GroupedAccess | null)[] | null = null;
   accesses: Access[] = [];
@@ -100,8 +107,9 @@ export class Emitter {
   private host: number = local.host;
   private hostOffset = 0;
   /**
-   * Registers are written to memory at once, not on the way out. There is a way out for every four instructions, so that makes the
-   * code a third smaller and a quarter cheaper to compile; loops take up to half as long again.
+   * Registers are written to memory at once, not on the way out, and read from there when they are first needed, not on the way in.
+   * There is a way out for every four instructions, and few are executed between two of them: so the code is smaller by far
+   * and cheaper to compile; loops take up to half as long again.
    */
   writesThrough = false;
   /** The region's code lies in more than one page. */
@@ -157,13 +165,31 @@ export class Emitter {
   }
 
   private noteRead(slot: number): number {
-    this.used |= 1 << (slot >> 3);
+    const bit = 1 << (slot >> 3);
+    this.used |= bit;
+    this.needed |= bit;
     return this.register(slot);
   }
 
   private noteWrite(slot: number): number {
-    this.written |= 1 << (slot >> 3);
-    return this.noteRead(slot);
+    const bit = 1 << (slot >> 3);
+    this.used |= bit;
+    this.written |= bit;
+    if (this.w.nesting !== this.nesting) this.needed |= bit;
+    return this.register(slot);
+  }
+
+  /** Before an instruction that needs and writes these registers. */
+  fetchRegisters(needed: number, written: number): void {
+    if (!this.writesThrough) return;
+    this.loadRegisters(needed & ~this.available);
+    this.available |= needed | written;
+  }
+
+  /** A handler has written these registers. */
+  refetchRegisters(written: number): void {
+    if (this.writesThrough) this.available &= ~written;
+    else this.loadRegisters(written & this.used);
   }
 
   /** Pushes a register's 64 bits. */

@@ -16,6 +16,7 @@ import {
   VCPU_REQUEST,
   VCPU_RIP,
   VCPU_SAMPLE_LEFT,
+  VCPU_SAMPLE_RIP,
 } from '../cpu/layout.ts';
 import type { TranslatorCore } from './core.ts';
 import { EAGER_OPTIONS, Translator } from './translator.ts';
@@ -415,6 +416,17 @@ describe('samples', () => {
     expect(machine.fixture.run(250, 100)).toBe(EXIT_BUDGET);
     expect([left(), due()]).toEqual([200, 0]);
     expect(machine.fixture.getState().gpr[RAX]).toBe(150n);
+  });
+
+  it('are of the block interpreted last, also where a region follows it', () => {
+    // cpuid; jmp SECOND; there inc ebx; jmp back
+    machine.place(machine.first, 0x0f, 0xa2, 0xe9, 0xf9, 0x0f, 0, 0);
+    machine.place(machine.second, 0xff, 0xc3, 0xe9, 0xf9, 0xef, 0xff, 0xff);
+    machine.translator.translateAt(SECOND);
+    machine.start();
+    expect(machine.fixture.run(1000, 100)).toBe(EXIT_BUDGET);
+    expect(machine.fixture.getState().rip).toBe(SECOND);
+    expect(machine.fixture.getU64(machine.fixture.cpu + VCPU_SAMPLE_RIP)).toBe(CODE + 2n);
   });
 
   it('do not come of what regions execute', () => {

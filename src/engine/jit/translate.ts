@@ -5,16 +5,15 @@
  * are gone to by number (a region's targets) hang on a loop around a `br_table`.
  */
 import {
+  BANK_MAPPINGS,
+  REGION_DATA_AT,
+  REGION_DATA_MAPPINGS,
   JUMP,
   OP_AUX,
   OP_IMMEDIATE,
   REDO,
-  CODE_TLB_ADDEND,
-  CODE_TLB_ENTRY_BYTES,
-  TLB_ENTRIES,
   VCPU_BUDGET,
   VCPU_CODE_EPOCH,
-  VCPU_CODE_TLB,
   VCPU_PAGE,
   VCPU_REQUEST,
   VCPU_RIP,
@@ -34,16 +33,12 @@ import { type Instruction, pageOf } from './instruction.ts';
 import type { Block, Region, Target } from './region.ts';
 import { type TargetLookup, placeLookup } from './target-lookup.ts';
 import { analyseVectors } from './vector-flow.ts';
-import { PAGE_WORD_BYTES, pageWordsBytes, type TranslatedCode } from './translation.ts';
+import { type TranslatedCode, dataOfPages } from './translation.ts';
 import { type Facts, NO_FACTS } from './vectors.ts';
 import { type FunctionBody, service } from './wasm-module.ts';
 import { ByteWriter, type Label, memoryOp, op } from './wasm-writer.ts';
 
 const ALL_REGISTERS = 0xffff;
-
-/** From an address to the offset of its entry in the code TLB: page number times the size of an entry. */
-const CODE_TLB_INDEX_SHIFT = 12 - Math.log2(CODE_TLB_ENTRY_BYTES);
-const CODE_TLB_INDEX_MASK = (TLB_ENTRIES - 1) * CODE_TLB_ENTRY_BYTES;
 
 export class RegionTranslator {
   private readonly e: Emitter;
@@ -76,7 +71,7 @@ export class RegionTranslator {
     const { e } = this;
     e.refills = thorough;
     this.data = new ByteWriter();
-    this.data.raw(new Uint8Array(pageWordsBytes(region.pages.length)));
+    this.data.raw(dataOfPages(region.pages));
     this.flow = analyseFlow(region);
     this.flags = analyseFlags(this.flow);
     this.loops.clear();
@@ -135,7 +130,8 @@ export class RegionTranslator {
   private prologue(region: Region): void {
     const { e } = this;
     const { w } = e;
-    e.loadRegisters(e.used);
+    if (!e.writesThrough) e.loadRegisters(e.used);
+    e.available = 0;
     e.vectors.prepare();
     w.get(local.cpu);
     w.memory(memoryOp.i64Load, VCPU_PAGE);
@@ -182,47 +178,30 @@ export class RegionTranslator {
     });
   }
 
-  /** Leaves unless the other pages still are where they were when the region was made. */
+  /** Leaves unless the pages still are where they were when the region was made. */
   private verifyPages({ pages, targets, entries }: Region): void {
-    const { e } = this;
-    const { w } = e;
-    const known = targets.slice(0, entries).every(({ start }) => pageOf(start) === 0);
-    for (const [n, { position }] of pages.entries()) {
-      if (position === 0 && known) continue;
-      // Mostly the translation is in the code TLB.
-      e.pushPosition(position);
-      w.tee(local.address);
-      w.emit(op.i32WrapI64);
-      w.i32(CODE_TLB_INDEX_SHIFT);
-      w.emit(op.i32ShrU);
-      w.i32(CODE_TLB_INDEX_MASK);
-      w.emit(op.i32And);
-      w.get(local.cpu);
-      w.memory(memoryOp.i32Load, VCPU_CODE_TLB);
-      w.emit(op.i32Add);
-      w.tee(local.entry);
-      w.memory(memoryOp.i64Load, 0);
-      w.get(local.address);
-      w.emit(op.i64Ne);
-      w.get(local.entry);
-      w.memory(memoryOp.i32Load, CODE_TLB_ADDEND);
-      w.get(local.address);
-      w.emit(op.i32WrapI64, op.i32Add);
-      w.get(local.data);
-      w.memory(memoryOp.i32Load, n * PAGE_WORD_BYTES);
-      w.emit(op.i32Ne, op.i32Or);
-      w.ifUnlikely();
-      w.get(local.cpu);
-      w.get(local.address);
-      w.get(local.data);
-      w.memory(memoryOp.i32Load, n * PAGE_WORD_BYTES);
-      w.call(service.sameCodePage);
-      w.emit(op.i32Eqz);
-      w.ifUnlikely();
-      this.leaveAtEntry(targets.slice(0, entries));
-      w.end();
-      w.end();
-    }
+    const { w } = this.e;
+    // The run loop has found the page of the entry.
+    if (pages.length === 1 && targets.slice(0, entries).every(({ start }) => pageOf(start) === 0)) return;
+    w.get(local.data);
+    w.memory(memoryOp.i64Load, REGION_DATA_AT);
+    w.get(local.page);
+    w.emit(op.i64Ne);
+    w.get(local.data);
+    w.memory(memoryOp.i32Load, REGION_DATA_MAPPINGS);
+    w.get(local.tlb);
+    w.memory(memoryOp.i32Load, BANK_MAPPINGS);
+    w.emit(op.i32Ne, op.i32Or);
+    w.ifUnlikely();
+    w.get(local.cpu);
+    w.get(local.page);
+    w.get(local.data);
+    w.call(service.sameCodePages);
+    w.emit(op.i32Eqz);
+    w.ifUnlikely();
+    this.leaveAtEntry(targets.slice(0, entries));
+    w.end();
+    w.end();
   }
 
   /** Gives the first instruction back to the interpreter. */
@@ -250,7 +229,10 @@ export class RegionTranslator {
       this.front(flow, flow.block.dispatch);
       return;
     }
-    if (flow.loopHeader) this.loops.set(flow.block, w.loop());
+    if (flow.loopHeader) {
+      this.loops.set(flow.block, w.loop());
+      this.e.available = 0;
+    }
     const joins = flow.dominated.filter((child) => child.forwardEdges > 1);
     this.within(flow, joins);
     if (flow.loopHeader) {
@@ -276,6 +258,7 @@ export class RegionTranslator {
       open(rest.slice(0, -1));
       w.end();
       this.joins.delete(last.block);
+      this.e.available = 0;
       this.tree(last);
     };
     open(inside);
@@ -295,6 +278,7 @@ export class RegionTranslator {
     this.within(flow, joins.slice(0, -1));
     w.end();
     this.joins.delete(last.block);
+    this.e.available = 0;
     this.tree(last);
   }
 
@@ -315,6 +299,7 @@ export class RegionTranslator {
       e.accesses = [];
       e.plan = plan?.[n] ?? null;
       const needed = flags.needed[n] === true;
+      this.fetchRegisters(instruction);
       if (n === last && this.transfer(flow, instruction)) return;
       this.instruction(instruction, needed);
       e.state = this.stateNow(instruction, needed);
@@ -331,6 +316,11 @@ export class RegionTranslator {
   private finishBlock(): void {
     this.e.countRetired(this.e.retired);
     this.e.retired = 0;
+  }
+
+  private fetchRegisters(i: Instruction): void {
+    const { needed = 0, written = 0 } = (i.treatment === 'native' && this.behaviours.get(i)) || {};
+    this.e.fetchRegisters(needed, written);
   }
 
   private instruction(i: Instruction, needed: boolean): void {
@@ -430,7 +420,7 @@ export class RegionTranslator {
     if (taken === null || next === null) return;
     e.retired++;
     this.finishBlock();
-    const { state } = e;
+    const { available, state } = e;
     pushCondition(e, i.aux);
     const label = this.plainLabel(flow, taken);
     if (label !== null) e.w.brIf(label);
@@ -440,6 +430,7 @@ export class RegionTranslator {
       e.w.end();
     }
     e.state = state;
+    e.available = available;
     e.retired = 0;
     this.edge(flow, next);
   }
@@ -537,7 +528,7 @@ export class RegionTranslator {
     w.set(local.budget);
     w.br(e.rawExit);
     w.end();
-    e.loadRegisters(e.used);
+    e.refetchRegisters(ALL_REGISTERS);
     e.state = IN_MEMORY;
     this.leaveIfDropped(i);
   }
@@ -559,7 +550,7 @@ export class RegionTranslator {
     w.set(local.rip);
     e.exitWithStatus();
     w.end();
-    e.loadRegisters(writes);
+    e.refetchRegisters(writes);
     e.vectors.load(xmm.writes & e.vectors.used);
     for (let n = 0; n < 16; n++) if (xmm.writes & (1 << n)) e.vectors.forget(n);
     if (i.handler === 'ldmxcsr') {
@@ -590,12 +581,14 @@ function findRegisters(
       if (i.treatment === 'handler') all = true;
       // With no facts every check is made that could be.
       probe.vectors.assume(NO_FACTS);
-      const written = probe.written;
+      const before = probe.written;
       probe.written = 0;
+      probe.needed = 0;
       probe.accesses = [];
       probeRegisters(probe, i);
-      behaviours.set(i, { accesses: probe.accesses, written: i.treatment === 'handler' ? ALL_REGISTERS : probe.written });
-      probe.written |= written;
+      const written = i.treatment === 'handler' ? ALL_REGISTERS : probe.written;
+      behaviours.set(i, { accesses: probe.accesses, needed: probe.needed, written });
+      probe.written |= before;
     }
   }
   e.used = all ? ALL_REGISTERS : probe.used;
@@ -609,6 +602,7 @@ function findRegisters(
 function probeRegisters(probe: Emitter, i: Instruction): void {
   probe.w.restart();
   probe.epilogue = probe.w.block();
+  probe.nesting = probe.w.nesting;
   if (i.treatment === 'handler' && isVectorRow(i.row)) probe.vectors.forgetAll();
   if (i.treatment === 'vector') {
     const { reads, writes } = vectorRegisterUse(i);

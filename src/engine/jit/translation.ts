@@ -3,10 +3,10 @@
  * are in the region's data, which each vCPU has a copy of. So one translation serves every place where the same bytes lie at
  * pages in the same order.
  *
- * The data are: the host address of each page, one word each, filled in when the region is installed; then the operations that
- * handlers are called with, and the table of targets (target-lookup.ts).
+ * The data are: where its pages are (REGION_DATA_*), of which host addresses are filled in when the region is installed; then the
+ * operations that handlers are called with, and the table of targets (target-lookup.ts).
  */
-import { PAGE_BYTES } from '../cpu/layout.ts';
+import { PAGE_BYTES, REGION_DATA_COUNT, REGION_DATA_PAGES, REGION_DATA_PAGE_BYTES, REGION_DATA_POSITION } from '../cpu/layout.ts';
 import type { Region } from './region.ts';
 import type { FunctionBody } from './wasm-module.ts';
 
@@ -31,16 +31,21 @@ export interface TranslationOrigin {
 }
 
 export interface Translation extends TranslationOrigin {
-  /** With nothing yet where the pages' addresses go. A multiple of 16 bytes. */
+  /** With nothing yet where the pages' host addresses go. A multiple of 16 bytes. */
   readonly data: Uint8Array;
 }
 
-export const PAGE_WORD_BYTES = 4;
 const DATA_ALIGNMENT = 16;
 
-/** Bytes that the pages' addresses take up in the data. */
-export function pageWordsBytes(pages: number): number {
-  return Math.ceil((pages * PAGE_WORD_BYTES) / DATA_ALIGNMENT) * DATA_ALIGNMENT;
+/** What a region's data begin with. */
+export function dataOfPages(pages: Region['pages']): Uint8Array {
+  const bytes = REGION_DATA_PAGES + pages.length * REGION_DATA_PAGE_BYTES;
+  const view = new DataView(new ArrayBuffer(Math.ceil(bytes / DATA_ALIGNMENT) * DATA_ALIGNMENT));
+  view.setUint32(REGION_DATA_COUNT, pages.length, true);
+  pages.forEach(({ position }, n) => {
+    view.setInt32(REGION_DATA_PAGES + n * REGION_DATA_PAGE_BYTES + REGION_DATA_POSITION, position, true);
+  });
+  return new Uint8Array(view.buffer);
 }
 
 /** What the region was made from. */

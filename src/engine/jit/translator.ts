@@ -2,27 +2,38 @@
  * Finds hot code of one vCPU by sampling and has it run as WebAssembly. Works between runs of the core, on the vCPU's own thread;
  * making the code may be another's (region-compiler.ts), and the guest goes on meanwhile.
  *
- * The core returns whenever so many instructions have been interpreted: where it does is a sample of what the interpreter's time
- * goes to. Code sampled often enough becomes a region (region.ts), its function a slot of the core's table, and the block at its
- * entry is entered by it from then on (cpu/regions.ts). A region that is often left to the same place grows: it is made anew with
+ * The core returns whenever so many instructions have been interpreted: the block it was in is a sample of what the interpreter's
+ * time goes to. A stretch of code sampled often enough (sampled-places.ts) becomes a region (region.ts), its function a slot of the
+ * core's table, and the blocks at its entries are entered by it from then on (cpu/regions.ts). A region that is often left to the same place grows: it is made anew with
  * that place as a further entry. Regions are first made so that they take little to compile; one in which much is executed at a time,
  * or that is often left for TLB misses, is made anew thoroughly. A region whose frames were written dies in the core; sampled again,
  * it comes back if its bytes are the same.
  */
-import { REGION_ENTRY_SHIFT, REGION_TABLE_INDEX, VCPU_REGION_GENERATION, VCPU_RIP } from '../cpu/layout.ts';
+import {
+  REGION_DATA_AT,
+  REGION_DATA_HOST,
+  REGION_DATA_PAGES,
+  REGION_DATA_PAGE_BYTES,
+  REGION_ENTRY_SHIFT,
+  REGION_TABLE_INDEX,
+  VCPU_REGION_GENERATION,
+  VCPU_RIP,
+  VCPU_SAMPLE_RIP,
+} from '../cpu/layout.ts';
 import { CodeRecorder } from './code-trace.ts';
 import type { TranslatorCore } from './core.ts';
 import { pageOf as pageOfPosition } from './instruction.ts';
 import { DEFAULT_LIMITS, type Region, RegionBuilder, type RegionLimits } from './region.ts';
 import { ImmediateCompiler, type RegionCompiler } from './region-compiler.ts';
-import { PAGE_WORD_BYTES, type Translation, type TranslationOrigin, originOf } from './translation.ts';
+import { SampledPlaces } from './sampled-places.ts';
+import { type Translation, type TranslationOrigin, originOf } from './translation.ts';
 import { TransitionSamples } from './transition-samples.ts';
 import { regionImports } from './wasm-module.ts';
 
 export interface TranslatorOptions {
   /** Instructions interpreted between samples. */
   readonly sampleInstructions: number;
-  /** Samples that make code hot. */
+  /** Samples that make a stretch of code hot. */
   readonly threshold: number;
   /** Follow code that was never executed too. */
   readonly everything: boolean;
@@ -49,7 +60,7 @@ export interface TranslatorOptions {
 
 export const DEFAULT_OPTIONS: TranslatorOptions = {
   sampleInstructions: 20_000,
-  threshold: 24,
+  threshold: 48,
   everything: false,
   minimumInstructions: 8,
   maximumRegions: 4000,
@@ -103,9 +114,10 @@ interface Installed {
 interface Awaited {
   readonly origin: TranslationOrigin;
   readonly page: bigint;
-  /** Host addresses of its pages and of its first entry when it was chosen. */
+  /** Host addresses of its pages, of its first entry, and of all that lie in the first page, when it was chosen. */
   readonly pages: readonly number[];
   readonly host: number;
+  readonly hosts: readonly number[];
   readonly thorough: boolean;
 }
 
@@ -120,7 +132,7 @@ export interface TranslatorCounters {
   resets: number;
 }
 
-/** Samples kept at most before all are forgotten: rarely sampled places never become hot. */
+/** Places known at most, as sampled or as refused, before all of them are forgotten. */
 const SAMPLES_MAXIMUM = 8192;
 const TABLE_STEP = 256;
 /** Regions being compiled at most; what is hot meanwhile is sampled again. */
@@ -134,6 +146,8 @@ const GROWN_PAGES_MAXIMUM = 12;
 /** A region's positions are 32 bits. */
 const REACH = 0x7000_0000;
 const PAGE_MASK = 0xfff;
+/** No address of a page. */
+const NOWHERE = -1n;
 
 export class Translator {
   readonly sampleInstructions: number;
@@ -153,10 +167,10 @@ export class Translator {
   private readonly regions = new Map<number, Installed>();
   private readonly byTableIndex = new Map<number, Installed>();
   private readonly transitions: TransitionSamples;
-  private readonly samples = new Map<number, number>();
+  private readonly samples: SampledPlaces;
   private readonly refused = new Set<number>();
   private readonly freeSlots: number[] = [];
-  /** By their jobs' numbers, and the hosts of their first entries. */
+  /** By their jobs' numbers, and the hosts of their entries. */
   private readonly awaited = new Map<number, Awaited>();
   private readonly awaitedHosts = new Set<number>();
   private jobs = 0;
@@ -184,6 +198,7 @@ export class Translator {
       redo: options.redoThreshold,
       longRun: options.longRunThreshold,
     });
+    this.samples = new SampledPlaces(options.threshold, SAMPLES_MAXIMUM);
     this.generation = this.currentGeneration();
   }
 
@@ -191,7 +206,7 @@ export class Translator {
     return this.view.getUint32(this.cpu + VCPU_REGION_GENERATION, true);
   }
 
-  /** Takes the present RIP as a sample; has what is there translated once it is hot. Puts a region to use that is ready. */
+  /** Takes the block interpreted last as a sample; has what is there translated once it is hot. Puts a region to use that is ready. */
   sample(): void {
     this.installFinished();
     const rip = this.view.getBigInt64(this.cpu + VCPU_RIP, true);
@@ -202,16 +217,13 @@ export class Translator {
       if (target === null) this.makeThorough(from);
       else if (target < 0n === rip < 0n) this.grow(from, target);
     });
-    const host = this.hostOf(rip);
-    if (host === 0 || this.isAlive(host)) return;
-    const count = (this.samples.get(host) ?? 0) + 1;
-    if (count < this.options.threshold) {
-      if (this.samples.size >= SAMPLES_MAXIMUM) this.samples.clear();
-      this.samples.set(host, count);
-      return;
-    }
-    this.samples.delete(host);
-    this.translate(rip, host);
+    const at = this.view.getBigInt64(this.cpu + VCPU_SAMPLE_RIP, true);
+    // The last instruction may have changed the mode.
+    if (at < 0n !== rip < 0n) return;
+    const host = this.hostOf(at);
+    if (host === 0 || this.refused.has(host) || this.isAlive(host)) return;
+    const places = this.samples.add(host);
+    if (places !== undefined) this.translate(at, host, places.slice(1));
   }
 
   /** Has the code at an address of the current mode translated; false = there is none that can be. */
@@ -235,13 +247,24 @@ export class Translator {
     return record !== undefined && this.view.getUint32(record + REGION_TABLE_INDEX, true) !== 0;
   }
 
-  private translate(rip: bigint, host: number): boolean {
+  /** Translates what is at `rip`, as a region with entries at other places of its page too if there can be one. */
+  private translate(rip: bigint, host: number, others: readonly number[] = []): boolean {
     if (this.refused.has(host)) return false;
     if (this.awaitedHosts.has(host) || this.revive(host)) return true;
     if (this.regions.size >= this.options.maximumRegions) this.reset();
-    const made = this.make(pageOf(rip), [offsetOf(rip)], this.limits, this.options.thorough);
+    const { limits, options } = this;
+    const page = pageOf(rip);
+    const entries = others.filter((other) => this.canBeEntry(other)).map((other) => other & PAGE_MASK);
+    const made =
+      (entries.length > 0 && this.make(page, [offsetOf(rip), ...entries], limits, options.thorough)) ||
+      this.make(page, [offsetOf(rip)], limits, options.thorough);
     if (!made) this.refuse(host);
     return made;
+  }
+
+  /** Whether nothing is known of a place that was sampled. */
+  private canBeEntry(host: number): boolean {
+    return !this.isAlive(host) && !this.awaitedHosts.has(host) && !this.refused.has(host) && !this.revive(host);
   }
 
   private refuse(host: number): void {
@@ -258,9 +281,10 @@ export class Translator {
     this.options.onRegion?.(page, region);
     const number = this.jobs++;
     const pages = region.pages.map(({ host }) => host);
-    const host = (pages[0] ?? 0) + (entries[0] ?? 0);
-    this.awaited.set(number, { origin: originOf(region), page, pages, host, thorough });
-    this.awaitedHosts.add(host);
+    const hosts = entries.filter((position) => pageOfPosition(position) === 0).map((position) => (pages[0] ?? 0) + position);
+    const [host = 0] = hosts;
+    this.awaited.set(number, { origin: originOf(region), page, pages, host, hosts, thorough });
+    for (const each of hosts) this.awaitedHosts.add(each);
     this.compiler.compile({ number, entries, limits, trace, ordered: this.ordered, thorough }, region);
     this.installFinished();
     return true;
@@ -321,8 +345,8 @@ export class Translator {
     // What was asked for before all was forgotten is nobody's any more.
     if (made === undefined || awaited === undefined) return;
     this.awaited.delete(made.number);
-    this.awaitedHosts.delete(awaited.host);
-    const { origin, page, pages, host, thorough } = awaited;
+    const { origin, page, pages, host, hosts, thorough } = awaited;
+    for (const each of hosts) this.awaitedHosts.delete(each);
     if (made.module.length === 0) {
       this.refuse(host);
       return;
@@ -349,7 +373,7 @@ export class Translator {
     }
     this.bytes.set(bytes, data);
     pages.forEach((host, n) => {
-      view.setUint32(data + n * PAGE_WORD_BYTES, host, true);
+      view.setUint32(data + REGION_DATA_PAGES + n * REGION_DATA_PAGE_BYTES + REGION_DATA_HOST, host, true);
     });
     const hostAt = (position: number): number => {
       const start = pageOfPosition(position);
@@ -377,6 +401,7 @@ export class Translator {
   private enter(installed: Installed): void {
     const { core, cpu } = this;
     const { data, pages, tableIndex } = installed;
+    this.view.setBigInt64(data + REGION_DATA_AT, NOWHERE, true);
     const entered = installed.hosts.every((host, number) => {
       this.release(host, installed);
       this.regions.set(host, installed);
