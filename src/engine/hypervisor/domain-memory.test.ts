@@ -31,7 +31,7 @@ describe('plan of a domain’s memory', () => {
     [100, MAX_VCPUS + 1, /1 to 32 vCPUs/],
     [100, 1.5, /1 to 32 vCPUs/],
     [0, 1, /cannot have 0 pages/],
-    [1_100_000, 1, /about 4036 MiB/],
+    [1_100_000, 1, /about 4035 MiB/],
   ])('%i pages, %s vCPUs is refused', (pages, vcpus, message) => {
     expect(() => planDomainMemory(pages, vcpus, 0x10000)).toThrow(message);
   });
