@@ -72,7 +72,7 @@ export const DEFAULT_OPTIONS: TranslatorOptions = {
 
 /** Translates everything at once: for tests. */
 export const EAGER_OPTIONS: TranslatorOptions = {
-  sampleInstructions: 500,
+  sampleInstructions: 1000,
   threshold: 1,
   everything: true,
   minimumInstructions: 1,
