@@ -220,7 +220,7 @@ export function flushPage(cpu: usize, va: u64): void {
  * gives the low nine bits of the page number, whatever address the table serves, so few entries can be meant.
  */
 export function forgetTranslation(cpu: usize, slot: usize, host: u32): void {
-  const code = (load<u32>(frameRecordOf(host), FRAME_CODE_VCPUS) & ((<u32>1) << load<u32>(cpu, VCPU_ID))) != 0;
+  const decoded = (load<u32>(frameRecordOf(host), FRAME_CODE_VCPUS) & ((<u32>1) << load<u32>(cpu, VCPU_ID))) != 0;
   for (let n: u32 = 0; n <= <u32>USER_BANKS; n++) {
     const bank = bankOf(cpu, n);
     for (let bits = <u32>load<u8>(bank + BANK_FILLED + slot); bits; bits &= bits - 1) {
@@ -229,7 +229,7 @@ export function forgetTranslation(cpu: usize, slot: usize, host: u32): void {
     }
     // Entries that were displaced are still marked as filled.
     let bits = <u32>load<u8>(bank + BANK_CODE_FILLED + slot);
-    if (code && bits != 0) noteMappings(bank);
+    if (decoded && bits != 0) noteMappings(bank);
     for (; bits; bits &= bits - 1) {
       const code = bank + BANK_CODE + (((<usize>ctz(bits)) << SLOT_BITS) | slot) * CODE_TLB_ENTRY_BYTES;
       if (load<u32>(code, CODE_TLB_ADDEND) + load<u32>(code) == host) store<u64>(code, INVALID_TAG);

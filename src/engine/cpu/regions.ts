@@ -6,6 +6,7 @@
  * Records live in the vCPU block (VCPU_REGION_ARENA) and are given out by the translator, which runs between slices only.
  */
 import {
+  BANK_MAPPINGS,
   FAULT,
   JUMP,
   LONGEST_INSTRUCTION,
@@ -18,7 +19,6 @@ import {
   OP_OFFSET,
   PAGE_BYTES,
   REDO,
-  BANK_MAPPINGS,
   REGION_DATA,
   REGION_DATA_AT,
   REGION_DATA_COUNT,
