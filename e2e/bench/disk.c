@@ -1,9 +1,9 @@
 /*
- * The I/O program of `npm run bench -- --disks`: disk DEVICE read|write seq|rnd BYTES DEPTH COUNT MILLISECONDS SPAN [flush] carries
- * out at least COUNT accesses of BYTES each, for at least so many milliseconds, within the first SPAN bytes of the device, past the
- * page cache, DEPTH of them at a time (1 = one after the other by pread and pwrite, more = by the kernel's asynchronous I/O), and
- * prints how many there were and how many nanoseconds that took. What it writes differs from block to block, is no zeros and cannot
- * be compressed.
+ * The I/O program of `npm run bench -- --disks`: disk DEVICE read|write seq|rnd BYTES DEPTH COUNT MILLISECONDS SPAN [buffered] [flush]
+ * carries out at least COUNT accesses of BYTES each, for at least so many milliseconds, within the first SPAN bytes of the device,
+ * past the page cache or through it (buffered), DEPTH of them at a time (1 = one after the other by pread and pwrite, more = by the
+ * kernel's asynchronous I/O), and prints how many there were and how many nanoseconds that took. What it writes differs from block
+ * to block, is no zeros and cannot be compressed.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -36,6 +36,12 @@ static void fail(const char *what) {
   exit(1);
 }
 
+static int has(char **words, const char *word) {
+  for (; *words != NULL; words++)
+    if (strcmp(*words, word) == 0) return 1;
+  return 0;
+}
+
 int main(int argc, char **argv) {
   if (argc < 9) return 2;
   int writes = strcmp(argv[2], "write") == 0, random = strcmp(argv[3], "rnd") == 0;
@@ -43,7 +49,7 @@ int main(int argc, char **argv) {
   unsigned depth = (unsigned)strtoul(argv[5], 0, 10), least = (unsigned)strtoul(argv[6], 0, 10), count = 0;
   uint64_t duration = strtoull(argv[7], 0, 10) * 1000000u, blocks = strtoull(argv[8], 0, 10) / bytes;
   if (depth < 1 || depth > DEPTH_MAX || blocks == 0) return 2;
-  int disk = open(argv[1], (writes ? O_RDWR : O_RDONLY) | O_DIRECT);
+  int disk = open(argv[1], (writes ? O_RDWR : O_RDONLY) | (has(argv + 9, "buffered") ? 0 : O_DIRECT));
   if (disk < 0) fail(argv[1]);
   char *buffer;
   if (posix_memalign((void **)&buffer, 4096, bytes * depth) != 0) return 1;
@@ -90,7 +96,7 @@ int main(int argc, char **argv) {
       count += (unsigned)got;
     }
   }
-  if (argc > 9 && fsync(disk) != 0) fail("fsync");
+  if (has(argv + 9, "flush") && fsync(disk) != 0) fail("fsync");
   printf("accesses %u nanoseconds %llu\n", count, (unsigned long long)(now() - began));
   return 0;
 }

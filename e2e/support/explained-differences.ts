@@ -42,6 +42,12 @@ export const EXPLAINED: readonly Explanation[] = [
   { only: 'real', line: /xenbus_probe_frontend: Device with no driver: device\/(vbd\/51712|vif\/0)/, why: NO_DEVICES },
   { only: 'real', line: /clocksource: .* read-back delay of \d+ns.*/, why: CLOCK },
   { only: 'here', line: /clocksource: .* read-back delay of \d+ns.*/, why: CLOCK, sometimes: true },
+  {
+    only: 'here',
+    line: /clocksource: timekeeping watchdog on CPU\d+: xen retried \d+ times before success/,
+    why: CLOCK,
+    sometimes: true,
+  },
   { only: 'real', line: /hrtimer: interrupt took N ns/, why: CLOCK, sometimes: true },
   { only: 'here', line: /hrtimer: interrupt took N ns/, why: CLOCK, sometimes: true },
   { only: 'moved', line: /hrtimer: interrupt took N ns/, why: CLOCK, sometimes: true },

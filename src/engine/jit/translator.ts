@@ -70,13 +70,16 @@ export const DEFAULT_OPTIONS: TranslatorOptions = {
   longRunThreshold: 4,
 };
 
-/** Translates everything at once: for tests. */
+/**
+ * Translates everything at once: for tests. Each sample of code that has no region yet makes one, which takes milliseconds, and what
+ * stock programs execute fills thousands: sampled more often, or forgotten sooner, they would hardly do anything else.
+ */
 export const EAGER_OPTIONS: TranslatorOptions = {
-  sampleInstructions: 1000,
+  sampleInstructions: 4000,
   threshold: 1,
   everything: true,
   minimumInstructions: 1,
-  maximumRegions: 4000,
+  maximumRegions: 8000,
   growthThreshold: 500,
   thorough: true,
   redoThreshold: 32,
