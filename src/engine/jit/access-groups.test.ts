@@ -9,10 +9,11 @@ import { DEFAULT_OPTIONS, Translator } from './translator.ts';
 const CODE = 0x400000n;
 const LOWER = 0x600000n;
 const UPPER = LOWER + 0x1000n;
+const RDX = 2;
 const RSP = 4;
 
 /** Pushes, pops and fields around RSP and a copy of it; the faults of each are at an instruction of its own. */
-const PROGRAM = [
+const STRAIGHT = [
   [0x50], // push rax
   [0x51], // push rcx
   [0x48, 0x89, 0xe5], // mov rbp, rsp
@@ -31,12 +32,55 @@ const PROGRAM = [
   [0xf4],
 ].flat();
 
+/** Groups that go on in either arm, of which one may not be written to, and meet again where only one has moved RBP. */
+const BRANCHING = [
+  [0x50], // push rax
+  [0x48, 0x89, 0xe5], // mov rbp, rsp
+  [0xf6, 0xc2, 0x01], // test dl, 1
+  [0x74, 0x10], // jz odd
+  [0x48, 0x89, 0x4c, 0x24, 0xf8], // mov [rsp-8], rcx
+  [0x48, 0x83, 0xc5, 0x10], // add rbp, 16
+  [0x48, 0x03, 0x4d, 0x04], // add rcx, [rbp+4]
+  [0x51], // push rcx
+  [0xeb, 0x0a], // jmp both
+  [0x48, 0x8b, 0x5c, 0x24, 0x10], // odd: mov rbx, [rsp+16]
+  [0x48, 0x01, 0x5c, 0x24, 0x08], // add [rsp+8], rbx
+  [0x48, 0x8b, 0x75, 0x08], // both: mov rsi, [rbp+8]
+  [0xf6, 0xc2, 0x02], // test dl, 2
+  [0x74, 0x04], // jz end
+  [0x48, 0x89, 0x75, 0x10], // mov [rbp+16], rsi
+  [0x4c, 0x8b, 0x45, 0x00], // end: mov r8, [rbp]
+  [0x5f], // pop rdi
+  [0xf4],
+].flat();
+
+/** A loop that moves RBP, and what follows it alone. */
+const LOOPING = [
+  [0x48, 0x89, 0xe5], // mov rbp, rsp
+  [0xb9, 0x03, 0x00, 0x00, 0x00], // mov ecx, 3
+  [0x48, 0x03, 0x45, 0x00], // again: add rax, [rbp]
+  [0x48, 0x89, 0x45, 0x0c], // mov [rbp+12], rax
+  [0x48, 0x83, 0xc5, 0x08], // add rbp, 8
+  [0xff, 0xc9], // dec ecx
+  [0x75, 0xf0], // jnz again
+  [0x48, 0x8b, 0x5d, 0xfc], // mov rbx, [rbp-4]
+  [0x48, 0x89, 0x5d, 0x04], // mov [rbp+4], rbx
+  [0xf4],
+].flat();
+
 type Page = 'writable' | 'read-only' | 'absent';
 
-function run(lower: Page, upper: Page, rsp: bigint, translate: boolean) {
+interface Start {
+  readonly lower: Page;
+  readonly upper: Page;
+  readonly rsp: bigint;
+  readonly rdx?: bigint;
+}
+
+function run(program: readonly number[], { lower, upper, rsp, rdx = 0n }: Start, translate: boolean) {
   const fixture = new CoreFixture(64);
   const code = fixture.map(CODE, { write: false, execute: true });
-  fixture.bytes.set(PROGRAM, code);
+  fixture.bytes.set(program, code);
   const pages = [
     [LOWER, lower],
     [UPPER, upper],
@@ -50,10 +94,11 @@ function run(lower: Page, upper: Page, rsp: bigint, translate: boolean) {
     state.gpr[n] = (0x1122334455667788n * BigInt(n + 1)) & 0x7fffffffffffffffn;
   });
   state.gpr[RSP] = rsp;
+  state.gpr[RDX] = rdx;
   state.rip = CODE;
   fixture.setState(state);
   if (translate) {
-    const options = { ...DEFAULT_OPTIONS, thorough: true };
+    const options = { ...DEFAULT_OPTIONS, thorough: true, everything: true };
     const translator = new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, options);
     expect(translator.translateAt(CODE)).toBe(true);
   }
@@ -71,25 +116,43 @@ function run(lower: Page, upper: Page, rsp: bigint, translate: boolean) {
   };
 }
 
+const PAGES = [
+  ['writable', 'writable'],
+  ['read-only', 'writable'],
+  ['absent', 'writable'],
+  ['writable', 'read-only'],
+  ['writable', 'absent'],
+  ['absent', 'absent'],
+] as const;
+
 describe('accesses that lie together', () => {
-  it.each([
-    ['writable', 'writable'],
-    ['read-only', 'writable'],
-    ['absent', 'writable'],
-    ['writable', 'read-only'],
-    ['writable', 'absent'],
-    ['absent', 'absent'],
-  ] as const)('end as interpreted around a page end: %s below, %s above', (lower, upper) => {
-    for (let distance = -24n; distance <= 72n; distance += 4n) {
-      const rsp = UPPER + distance;
-      expect(run(lower, upper, rsp, true).outcome, `RSP ${rsp.toString(16)}`).toEqual(run(lower, upper, rsp, false).outcome);
-    }
+  describe.each([
+    ['in one block', STRAIGHT, [0n]],
+    ['in arms of branches', BRANCHING, [0n, 1n, 2n, 3n]],
+    ['in a loop and behind it', LOOPING, [0n]],
+  ] as const)('%s', (_, program, conditions) => {
+    it.each(PAGES)('end as interpreted around a page end: %s below, %s above', (lower, upper) => {
+      for (let distance = -24n; distance <= 72n; distance += 4n) {
+        for (const rdx of conditions) {
+          const start = { lower, upper, rsp: UPPER + distance, rdx };
+          const interpreted = run(program, start, false).outcome;
+          expect(run(program, start, true).outcome, `RSP ${start.rsp.toString(16)}, RDX ${rdx}`).toEqual(interpreted);
+        }
+      }
+    });
   });
 
-  it('stay in the region where they lie in one page, and are given back where they do not', () => {
-    const inside = run('writable', 'writable', UPPER + 0x800n, true);
-    expect(inside.translated).toBeGreaterThanOrEqual(15n);
-    expect(inside.redone).toBe(0n);
-    expect(run('writable', 'writable', UPPER + 16n, true).redone).toBe(1n);
-  });
+  it.each([
+    ['in one block', STRAIGHT, 15n, 16n],
+    ['in arms of branches', BRANCHING, 11n, -4n],
+    ['in a loop', LOOPING, 19n, -4n],
+  ] as const)(
+    'stay in the region where they lie in one page, and are given back where not: %s',
+    (_, program, instructions, distance) => {
+      const inside = run(program, { lower: 'writable', upper: 'writable', rsp: UPPER + 0x800n }, true);
+      expect(inside.translated).toBeGreaterThanOrEqual(instructions);
+      expect(inside.redone).toBe(0n);
+      expect(run(program, { lower: 'writable', upper: 'writable', rsp: UPPER + distance }, true).redone).toBeGreaterThan(0n);
+    },
+  );
 });

@@ -1,6 +1,7 @@
 /**
- * Accesses of a block that lie close together: pushes and pops, fields of one structure. The first of a group looks into the TLB
- * for all of them, the others use the host address it found. That saves most of their code, which is what engines take long to compile.
+ * Accesses that lie close together: pushes and pops, fields of one structure. The first of a group looks into the TLB for all of
+ * them, the others use the host address it found. That saves most of their code, which is what engines take long to compile.
+ * A group may go on in blocks that control comes to from its own alone.
  *
  * Addresses are compared as a value of a register, known only as the region runs, plus a constant: copies of registers and
  * additions of constants are followed, any other change makes a new value. A group spans at most GROUP_BYTES. Where it does not lie
@@ -11,6 +12,7 @@
 import { VCPU_PAGE, VCPU_R15, VCPU_RBP, VCPU_RSP, VCPU_ZERO } from '../cpu/layout.ts';
 import { isVectorRow } from './handlers.ts';
 import { type Instruction, inMemory, instructionPage, isLocked } from './instruction.ts';
+import type { Flow, FlowBlock } from './flow.ts';
 import type { Block } from './region.ts';
 
 /** An access as an emitter makes it: relative to a slot (a register, VCPU_PAGE, VCPU_ZERO); null = no such simple address. */
@@ -96,6 +98,9 @@ interface Value {
 }
 
 interface Member {
+  /** Place in the order that the blocks of a tree are gone through in. */
+  readonly place: number;
+  readonly block: Block;
   readonly instruction: number;
   readonly access: number;
   readonly offset: number;
@@ -111,8 +116,15 @@ interface Group {
 
 /** What registers hold, as values plus constants. */
 class Values {
-  private next = 0;
-  private readonly of = new Map<number, Value>();
+  constructor(
+    private next = 0,
+    private readonly of = new Map<number, Value>(),
+  ) {}
+
+  /** For one of several ways on. */
+  copy(): Values {
+    return new Values(this.next, new Map(this.of));
+  }
 
   at(slot: number): Value {
     let value = this.of.get(slot);
@@ -146,6 +158,8 @@ class Values {
         return { slot: VCPU_RSP, from: VCPU_RSP, distance: -8 };
       case 'popRm':
         return i.rm === VCPU_RSP ? null : { slot: VCPU_RSP, from: VCPU_RSP, distance: 8 };
+      case 'ret':
+        return { slot: VCPU_RSP, from: VCPU_RSP, distance: 8 + (i.low & 0xffff) };
       case 'leave':
         return { slot: VCPU_RSP, from: VCPU_RBP, distance: 8 };
       case 'aluEI':
@@ -165,64 +179,94 @@ class Values {
   }
 }
 
-/** Groups the accesses of a block; null = there are none to group. */
-export function planAccesses(block: Block, behaviourOf: (i: Instruction) => Behaviour | undefined): AccessPlan | null {
-  const groups: Group[] = [];
-  let open: Group[] = [];
-  const values = new Values();
-  block.instructions.forEach((i, instruction) => {
-    const behaviour = behaviourOf(i);
-    const plain = i.treatment === 'native' && !isLocked(i) && !isVectorRow(i.row) && PLAIN.has(i.handler);
-    if (behaviour === undefined || !plain) {
-      open = [];
+type BehaviourOf = (i: Instruction) => Behaviour | undefined;
+
+/** The block that control comes to this one from, if it is the only one. */
+function onlyPredecessor({ predecessors }: FlowBlock): FlowBlock | undefined {
+  const [only, another] = predecessors;
+  return another === undefined && only?.block.dispatch === undefined ? only : undefined;
+}
+
+/** Groups the accesses of a region's blocks; a block that is missing has none in groups. */
+export function planAccesses(flow: Flow, behaviourOf: BehaviourOf): ReadonlyMap<Block, AccessPlan> {
+  const plans = new Map<Block, (GroupedAccess | null)[][]>();
+  for (const root of flow.blocks) {
+    if (onlyPredecessor(root) === undefined) assignLocals(new Tree(behaviourOf).groupsFrom(root), behaviourOf, plans);
+  }
+  return plans;
+}
+
+/** A block with those that control comes to from there alone, in an order in which each follows what it comes from. */
+class Tree {
+  private readonly groups: Group[] = [];
+  private places = 0;
+
+  constructor(private readonly behaviourOf: BehaviourOf) {}
+
+  /** In the order of their first accesses. */
+  groupsFrom(root: FlowBlock): readonly Group[] {
+    this.visit(root, new Values(), []);
+    return this.groups;
+  }
+
+  private visit(flow: FlowBlock, values: Values, opened: readonly Group[]): void {
+    let open = [...opened];
+    flow.block.instructions.forEach((i, instruction) => {
+      this.places++;
+      const behaviour = this.behaviourOf(i);
+      const plain = i.treatment === 'native' && !isLocked(i) && !isVectorRow(i.row) && PLAIN.has(i.handler);
+      if (behaviour === undefined || !plain) open = [];
+      else {
+        behaviour.accesses.forEach((each, access) => {
+          if (each.address === null) return;
+          const value = values.at(each.address.slot);
+          const offset = value.offset + each.address.displacement;
+          this.join(open, value.id, each, { place: this.places, block: flow.block, instruction, access, offset });
+        });
+      }
       values.follow(i, behaviour === undefined ? 0xffff : behaviour.written);
+    });
+    const children = flow.dominated.filter((child) => onlyPredecessor(child) === flow);
+    for (const child of children) this.visit(child, values.copy(), open);
+  }
+
+  /** Makes an access part of an open group, or opens one for it. */
+  private join(open: Group[], id: number, { bytes, write }: Access, member: Member): void {
+    const { offset } = member;
+    const fits = (group: Group): boolean =>
+      group.id === id &&
+      (group.write || !write) &&
+      Math.max(group.high, offset + bytes) - Math.min(group.low, offset) <= GROUP_BYTES;
+    const group = open.find(fits);
+    if (group === undefined) {
+      const opened = { id, write, low: offset, high: offset + bytes, members: [member] };
+      open.push(opened);
+      this.groups.push(opened);
       return;
     }
-    behaviour.accesses.forEach(({ address, bytes, write }, access) => {
-      if (address === null) return;
-      const value = values.at(address.slot);
-      const offset = value.offset + address.displacement;
-      const joined = open.find(
-        (group) =>
-          group.id === value.id &&
-          (group.write || !write) &&
-          Math.max(group.high, offset + bytes) - Math.min(group.low, offset) <= GROUP_BYTES,
-      );
-      const group = joined ?? { id: value.id, write, low: offset, high: offset + bytes, members: [] };
-      group.low = Math.min(group.low, offset);
-      group.high = Math.max(group.high, offset + bytes);
-      group.members.push({ instruction, access, offset });
-      if (joined === undefined) {
-        open.push(group);
-        groups.push(group);
-      }
-    });
-    values.follow(i, behaviour.written);
-  });
-  return assignLocals(groups, block.instructions, behaviourOf);
+    group.low = Math.min(group.low, offset);
+    group.high = Math.max(group.high, offset + bytes);
+    group.members.push(member);
+  }
 }
 
 /** Gives each group of several accesses a local that no other needs meanwhile; one that finds none is dropped. */
-function assignLocals(
-  groups: readonly Group[],
-  instructions: readonly Instruction[],
-  behaviourOf: (i: Instruction) => Behaviour | undefined,
-): AccessPlan | null {
-  const plan: (GroupedAccess | null)[][] = [];
+function assignLocals(groups: readonly Group[], behaviourOf: BehaviourOf, plans: Map<Block, (GroupedAccess | null)[][]>): void {
   const busyUntil = new Array<number>(GROUP_LOCALS).fill(-1);
   for (const { members, low, high, write } of groups) {
     const [first] = members;
     const last = members.at(-1);
     if (members.length < 2 || first === undefined || last === undefined) continue;
-    const local = busyUntil.findIndex((until) => until < first.instruction);
+    const local = busyUntil.findIndex((until) => until < first.place);
     if (local < 0) continue;
-    busyUntil[local] = last.instruction;
-    members.forEach((member, n) => {
-      const instruction = instructions[member.instruction];
-      const count = instruction === undefined ? 0 : (behaviourOf(instruction)?.accesses.length ?? 0);
-      const accesses = (plan[member.instruction] ??= new Array<GroupedAccess | null>(count).fill(null));
-      accesses[member.access] = { group: local, offset: member.offset - low, first: n === 0 ? { bytes: high - low, write } : null };
+    busyUntil[local] = last.place;
+    members.forEach(({ access, block, instruction, offset }, n) => {
+      let plan = plans.get(block);
+      if (plan === undefined) plans.set(block, (plan = []));
+      const i = block.instructions[instruction];
+      const count = i === undefined ? 0 : (behaviourOf(i)?.accesses.length ?? 0);
+      const accesses = (plan[instruction] ??= new Array<GroupedAccess | null>(count).fill(null));
+      accesses[access] = { group: local, offset: offset - low, first: n === 0 ? { bytes: high - low, write } : null };
     });
   }
-  return plan.length === 0 ? null : plan;
 }

@@ -19,7 +19,7 @@ import {
   VCPU_RIP,
   VCPU_TLB,
 } from '../cpu/layout.ts';
-import { type Behaviour, planAccesses } from './access-groups.ts';
+import { type AccessPlan, type Behaviour, planAccesses } from './access-groups.ts';
 import { pushCondition } from './conditions.ts';
 import { emitCall, emitIndirect, emitReturn } from './emit-control.ts';
 import { emitterOf } from './emitters.ts';
@@ -52,6 +52,7 @@ export class RegionTranslator {
   private dispatch: Label | null = null;
   private readonly numbers = new Map<Block, number>();
   private readonly behaviours = new Map<Instruction, Behaviour>();
+  private plans: ReadonlyMap<Block, AccessPlan> = new Map();
   private lookup: TargetLookup | null = null;
   private data = new ByteWriter();
 
@@ -86,6 +87,7 @@ export class RegionTranslator {
     e.manyPages = region.pages.length > 1;
     this.behaviours.clear();
     this.facts = findRegisters(e, this.probe, region, this.flow, this.behaviours);
+    this.plans = planAccesses(this.flow, (i) => this.behaviours.get(i));
     e.writesThrough = !thorough || !this.flow.blocks.some(({ loopHeader }) => loopHeader);
     this.prologue(region);
     e.rawExit = e.w.block();
@@ -292,7 +294,7 @@ export class RegionTranslator {
     e.order.forget();
     e.vectors.assume(this.facts.get(block) ?? NO_FACTS);
     const last = block.instructions.length - 1;
-    const plan = planAccesses(block, (i) => this.behaviours.get(i));
+    const plan = this.plans.get(block);
     for (let n = 0; n <= last; n++) {
       const instruction = block.instructions[n];
       if (instruction === undefined) continue;
