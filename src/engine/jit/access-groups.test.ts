@@ -54,9 +54,25 @@ const BRANCHING = [
   [0xf4],
 ].flat();
 
+/** Each arm opens a group that the other one does not know. */
+const MEETING = [
+  [0x48, 0x89, 0xe5], // mov rbp, rsp
+  [0x48, 0x8b, 0x45, 0x04], // mov rax, [rbp+4]
+  [0xf6, 0xc2, 0x01], // test dl, 1
+  [0x74, 0x06], // jz odd
+  [0x48, 0x89, 0x4d, 0x08], // mov [rbp+8], rcx
+  [0xeb, 0x04], // jmp both
+  [0x48, 0x89, 0x5d, 0x50], // odd: mov [rbp+80], rbx
+  [0x48, 0x89, 0x4d, 0x10], // both: mov [rbp+16], rcx
+  [0x48, 0x89, 0x5d, 0x58], // mov [rbp+88], rbx
+  [0x48, 0x8b, 0x75, 0x00], // mov rsi, [rbp]
+  [0xf4],
+].flat();
+
 /** A loop that moves RBP, and what follows it alone. */
 const LOOPING = [
   [0x48, 0x89, 0xe5], // mov rbp, rsp
+  [0x48, 0x8b, 0x75, 0x04], // mov rsi, [rbp+4]
   [0xb9, 0x03, 0x00, 0x00, 0x00], // mov ecx, 3
   [0x48, 0x03, 0x45, 0x00], // again: add rax, [rbp]
   [0x48, 0x89, 0x45, 0x0c], // mov [rbp+12], rax
@@ -129,6 +145,7 @@ describe('accesses that lie together', () => {
   describe.each([
     ['in one block', STRAIGHT, [0n]],
     ['in arms of branches', BRANCHING, [0n, 1n, 2n, 3n]],
+    ['in arms that meet', MEETING, [0n, 1n]],
     ['in a loop and behind it', LOOPING, [0n]],
   ] as const)('%s', (_, program, conditions) => {
     it.each(PAGES)('end as interpreted around a page end: %s below, %s above', (lower, upper) => {
@@ -145,7 +162,8 @@ describe('accesses that lie together', () => {
   it.each([
     ['in one block', STRAIGHT, 15n, 16n],
     ['in arms of branches', BRANCHING, 11n, -4n],
-    ['in a loop', LOOPING, 19n, -4n],
+    ['in arms that meet', MEETING, 8n, -4n],
+    ['in a loop', LOOPING, 20n, -4n],
   ] as const)(
     'stay in the region where they lie in one page, and are given back where not: %s',
     (_, program, instructions, distance) => {

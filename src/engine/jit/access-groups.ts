@@ -1,7 +1,7 @@
 /**
  * Accesses that lie close together: pushes and pops, fields of one structure. The first of a group looks into the TLB for all of
  * them, the others use the host address it found. That saves most of their code, which is what engines take long to compile.
- * A group may go on in blocks that control comes to from its own alone.
+ * A group may go on in the blocks that follow, if it was open on all ways there.
  *
  * Addresses are compared as a value of a register, known only as the region runs, plus a constant: copies of registers and
  * additions of constants are followed, any other change makes a new value. A group spans at most GROUP_BYTES. Where it does not lie
@@ -92,13 +92,18 @@ export function simpleAddress(i: Instruction): Access['address'] {
   return i.base <= VCPU_R15 || i.base === VCPU_ZERO ? { slot: i.base, displacement: i.displacement } : null;
 }
 
+/** Gives values their numbers. */
+interface Values {
+  next: number;
+}
+
 interface Value {
   readonly id: number;
   readonly offset: number;
 }
 
 interface Member {
-  /** Place in the order that the blocks of a tree are gone through in. */
+  /** In the order that the blocks are gone through in. */
   readonly place: number;
   readonly block: Block;
   readonly instruction: number;
@@ -114,22 +119,32 @@ interface Group {
   readonly members: Member[];
 }
 
-/** What registers hold, as values plus constants. */
-class Values {
+/** What registers hold, as values plus constants, and the groups that further accesses may join. */
+class State {
   constructor(
-    private next = 0,
+    private readonly values: Values,
     private readonly of = new Map<number, Value>(),
+    public open: readonly Group[] = [],
   ) {}
 
-  /** For one of several ways on. */
-  copy(): Values {
-    return new Values(this.next, new Map(this.of));
+  /** What all of them have in common. */
+  static meet(states: readonly State[], values: Values): State {
+    const [first, ...others] = states;
+    if (first === undefined) return new State(values);
+    const common = [...first.of].filter(([slot, { id, offset }]) =>
+      others.every(({ of }) => {
+        const value = of.get(slot);
+        return value?.id === id && value.offset === offset;
+      }),
+    );
+    const open = first.open.filter((group) => others.every((other) => other.open.includes(group)));
+    return new State(values, new Map(common), open);
   }
 
   at(slot: number): Value {
     let value = this.of.get(slot);
     if (value === undefined) {
-      value = { id: this.next++, offset: 0 };
+      value = { id: this.values.next++, offset: 0 };
       this.of.set(slot, value);
     }
     return value;
@@ -181,66 +196,68 @@ class Values {
 
 type BehaviourOf = (i: Instruction) => Behaviour | undefined;
 
-/** The block that control comes to this one from, if it is the only one. */
-function onlyPredecessor({ predecessors }: FlowBlock): FlowBlock | undefined {
-  const [only, another] = predecessors;
-  return another === undefined && only?.block.dispatch === undefined ? only : undefined;
-}
-
 /** Groups the accesses of a region's blocks; a block that is missing has none in groups. */
 export function planAccesses(flow: Flow, behaviourOf: BehaviourOf): ReadonlyMap<Block, AccessPlan> {
-  const plans = new Map<Block, (GroupedAccess | null)[][]>();
-  for (const root of flow.blocks) {
-    if (onlyPredecessor(root) === undefined) assignLocals(new Tree(behaviourOf).groupsFrom(root), behaviourOf, plans);
-  }
-  return plans;
+  return assignLocals(new Grouping(behaviourOf).groupsOf(flow), behaviourOf);
 }
 
-/** A block with those that control comes to from there alone, in an order in which each follows what it comes from. */
-class Tree {
+/** Goes through the blocks so that each follows those that it comes from, but for loops, whose first block begins anew. */
+class Grouping {
   private readonly groups: Group[] = [];
+  private readonly values: Values = { next: 0 };
+  private readonly ends = new Map<FlowBlock, State>();
   private places = 0;
 
   constructor(private readonly behaviourOf: BehaviourOf) {}
 
   /** In the order of their first accesses. */
-  groupsFrom(root: FlowBlock): readonly Group[] {
-    this.visit(root, new Values(), []);
+  groupsOf({ blocks }: Flow): readonly Group[] {
+    for (const flow of blocks) {
+      const state = this.stateBefore(flow);
+      this.visit(flow.block, state);
+      this.ends.set(flow, state);
+    }
     return this.groups;
   }
 
-  private visit(flow: FlowBlock, values: Values, opened: readonly Group[]): void {
-    let open = [...opened];
-    flow.block.instructions.forEach((i, instruction) => {
+  private stateBefore({ order, predecessors }: FlowBlock): State {
+    const known = predecessors.every((from) => from.order < order && from.block.dispatch === undefined);
+    const states = known ? predecessors.map((from) => this.ends.get(from)) : [];
+    return State.meet(
+      states.filter((state) => state !== undefined),
+      this.values,
+    );
+  }
+
+  private visit(block: Block, state: State): void {
+    block.instructions.forEach((i, instruction) => {
       this.places++;
       const behaviour = this.behaviourOf(i);
       const plain = i.treatment === 'native' && !isLocked(i) && !isVectorRow(i.row) && PLAIN.has(i.handler);
-      if (behaviour === undefined || !plain) open = [];
+      if (behaviour === undefined || !plain) state.open = [];
       else {
         behaviour.accesses.forEach((each, access) => {
           if (each.address === null) return;
-          const value = values.at(each.address.slot);
+          const value = state.at(each.address.slot);
           const offset = value.offset + each.address.displacement;
-          this.join(open, value.id, each, { place: this.places, block: flow.block, instruction, access, offset });
+          this.join(state, value.id, each, { place: this.places, block, instruction, access, offset });
         });
       }
-      values.follow(i, behaviour === undefined ? 0xffff : behaviour.written);
+      state.follow(i, behaviour === undefined ? 0xffff : behaviour.written);
     });
-    const children = flow.dominated.filter((child) => onlyPredecessor(child) === flow);
-    for (const child of children) this.visit(child, values.copy(), open);
   }
 
   /** Makes an access part of an open group, or opens one for it. */
-  private join(open: Group[], id: number, { bytes, write }: Access, member: Member): void {
+  private join(state: State, id: number, { bytes, write }: Access, member: Member): void {
     const { offset } = member;
     const fits = (group: Group): boolean =>
       group.id === id &&
       (group.write || !write) &&
       Math.max(group.high, offset + bytes) - Math.min(group.low, offset) <= GROUP_BYTES;
-    const group = open.find(fits);
+    const group = state.open.find(fits);
     if (group === undefined) {
       const opened = { id, write, low: offset, high: offset + bytes, members: [member] };
-      open.push(opened);
+      state.open = [...state.open, opened];
       this.groups.push(opened);
       return;
     }
@@ -251,7 +268,8 @@ class Tree {
 }
 
 /** Gives each group of several accesses a local that no other needs meanwhile; one that finds none is dropped. */
-function assignLocals(groups: readonly Group[], behaviourOf: BehaviourOf, plans: Map<Block, (GroupedAccess | null)[][]>): void {
+function assignLocals(groups: readonly Group[], behaviourOf: BehaviourOf): ReadonlyMap<Block, AccessPlan> {
+  const plans = new Map<Block, (GroupedAccess | null)[][]>();
   const busyUntil = new Array<number>(GROUP_LOCALS).fill(-1);
   for (const { members, low, high, write } of groups) {
     const [first] = members;
@@ -269,4 +287,5 @@ function assignLocals(groups: readonly Group[], behaviourOf: BehaviourOf, plans:
       accesses[access] = { group: local, offset: offset - low, first: n === 0 ? { bytes: high - low, write } : null };
     });
   }
+  return plans;
 }
