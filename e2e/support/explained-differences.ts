@@ -44,7 +44,7 @@ export const EXPLAINED: readonly Explanation[] = [
   { only: 'here', line: /clocksource: .* read-back delay of \d+ns.*/, why: CLOCK, sometimes: true },
   {
     only: 'here',
-    line: /clocksource: timekeeping watchdog on CPU\d+: xen retried \d+ times before success/,
+    line: /clocksource: timekeeping watchdog on CPU\d+: xen retried \d+ times before success|tsc: Marking TSC unstable due to clocksource watchdog/,
     why: CLOCK,
     sometimes: true,
   },

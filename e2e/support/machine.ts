@@ -37,11 +37,12 @@ export interface Holdings {
  */
 const KEPT_WORKERS: Readonly<Record<string, number>> = { dom0: 1, storage: 1, translator: 1, vcpu: 1, python: 1, shell: 3 };
 
-/** What a kernel says, in the midst of what programs print, when its processor was away for some milliseconds: a busy host. */
-const BUSY_HOST = /\[ *\d+\.\d+\] (hrtimer: interrupt took|clocksource: ).*\n/g;
+/** What a kernel says, in the midst of what programs print, when its processor was away while it read a clock: a busy host. */
+export const BUSY_HOST = /hrtimer: interrupt took|clocksource: |tsc: Marking TSC unstable due to clocksource watchdog/;
+const BUSY_HOST_LINES = new RegExp(`\\[ *\\d+\\.\\d+\\] (${BUSY_HOST.source}).*\\n`, 'g');
 
 /** What a guest's console shows, ends of lines as "\n", without that. */
-export const withoutBusyHost = (console: string): string => console.replaceAll('\r', '').replaceAll(BUSY_HOST, '');
+export const withoutBusyHost = (console: string): string => console.replaceAll('\r', '').replaceAll(BUSY_HOST_LINES, '');
 
 /** The larger of two counts of each kind. */
 function atLeast(counts: Readonly<Record<string, number>>, least: Readonly<Record<string, number>>): Record<string, number> {
