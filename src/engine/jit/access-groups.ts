@@ -5,8 +5,8 @@
  *
  * Addresses are compared as a value of a register, known only as the region runs, plus a constant: copies of registers and
  * additions of constants are followed, any other change makes a new value. A group spans at most GROUP_BYTES. Where it does not lie
- * in one page, or an access of it would fault, its first instruction is given back to the interpreter before it has had any effect:
- * the others have not been reached then. Between the first and the last nothing is executed that could change translations: no
+ * in one page, or an access of it would fault, even one that control is not to come to, its first instruction is given back to the
+ * interpreter before it has had any effect: the others have not been reached then. Between the first and the last nothing is executed that could change translations: no
  * handler, no look at requests.
  */
 import { VCPU_PAGE, VCPU_R15, VCPU_RBP, VCPU_RSP, VCPU_ZERO } from '../cpu/layout.ts';
