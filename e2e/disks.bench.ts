@@ -3,7 +3,8 @@
  * under it gives when it is driven directly in the same run (e2e/bench/direct-store.ts). On both stores, in a browser with a profile
  * on the host's disk: a private window would keep them in memory. Sequential accesses go through more than domain 0 keeps in memory,
  * so that the bytes come from the store and have to go there; `from the cache` says where they do not. Linux keeps in memory what was
- * written to files: `from the host's disk` is after it was told to forget it (root only), the program's accesses and the store's alike.
+ * written to files: `from the host's disk` is after it was told to forget it (root only), the program's accesses and the store's alike. `by
+ * the page cache` is the guest's own; all other accesses go past it.
  *
  * Each case runs for some seconds first, until the guest's code is translated, which is not counted; of accesses to the cache the first
  * of these seconds is told beside. Cases in order and the store take turns, and the middle one of the ratios counts: a busy host is

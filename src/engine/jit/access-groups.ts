@@ -92,18 +92,18 @@ export function simpleAddress(i: Instruction): Access['address'] {
   return i.base <= VCPU_R15 || i.base === VCPU_ZERO ? { slot: i.base, displacement: i.displacement } : null;
 }
 
-/** Gives values their numbers. */
-interface Values {
-  next: number;
-}
-
 interface Value {
   readonly id: number;
   readonly offset: number;
 }
 
+/** The region's: values that are made on different ways are different ones where these meet. */
+interface Values {
+  next: number;
+}
+
 interface Member {
-  /** In the order that the blocks are gone through in. */
+  /** Number of its instruction, through all blocks in reverse postorder: no way from a group's first access to its last leads back. */
   readonly place: number;
   readonly block: Block;
   readonly instruction: number;
@@ -201,7 +201,7 @@ export function planAccesses(flow: Flow, behaviourOf: BehaviourOf): ReadonlyMap<
   return assignLocals(new Grouping(behaviourOf).groupsOf(flow), behaviourOf);
 }
 
-/** Goes through the blocks so that each follows those that it comes from, but for loops, whose first block begins anew. */
+/** Goes through the blocks in reverse postorder. Of the way round a loop nothing is known yet at its header, which begins anew. */
 class Grouping {
   private readonly groups: Group[] = [];
   private readonly values: Values = { next: 0 };
@@ -267,7 +267,7 @@ class Grouping {
   }
 }
 
-/** Gives each group of several accesses a local that no other needs meanwhile; one that finds none is dropped. */
+/** Gives each group of several accesses a local that no other needs from its first place to its last; one that finds none is dropped. */
 function assignLocals(groups: readonly Group[], behaviourOf: BehaviourOf): ReadonlyMap<Block, AccessPlan> {
   const plans = new Map<Block, (GroupedAccess | null)[][]>();
   const busyUntil = new Array<number>(GROUP_LOCALS).fill(-1);
