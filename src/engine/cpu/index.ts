@@ -28,13 +28,11 @@ export {
   replaceCarryOverflow,
   readableForRegion,
   replaceZero,
-  sameCodePages,
   writableForRegion,
 } from './regions';
 
 export { ordersAccesses } from './memory-order';
 export { repeatMove, repeatStore } from './region-strings';
-export { leaveRegion } from './region-exit';
 
 /** Prepares this instance: where the frames are, and the table of handlers. Once before anything else. */
 export function attach(): void {

@@ -21,6 +21,7 @@ import {
   OP_ROW,
   PAGE_BYTES,
   REDO,
+  REGION_ENTRY_SHIFT,
   REQUEST_CODE_DROP,
   REQUEST_EVENT,
   REQUEST_FLUSH,
@@ -53,6 +54,9 @@ import {
   VCPU_TRANSITIONS,
   VCPU_TRANSITIONS_SAMPLED,
   VECTOR_GP,
+  WAY_DATA,
+  WAY_FUNCTION,
+  WAY_PAGE,
 } from './layout';
 import { findInstead, jumpEntry, operationAt } from './blocks';
 import { servePostedDrops } from './code-marks';
@@ -62,6 +66,8 @@ import { deliverException, pollEvents } from './host';
 import { cachedCode } from './banks';
 import { enterGuest, leaveGuest, serveFlush, stayOutside } from './rendezvous';
 import { isCanonical } from './tlb';
+import { leaveRegion } from './region-exit';
+import { findWay, wayTo } from './regions';
 import { stepInstruction } from './step';
 import * as hot from './generated/hot';
 import {
@@ -139,41 +145,55 @@ function deliverHere(cpu: usize): bool {
 
 /**
  * Runs the region that `op` enters and those that control goes on to directly. Bits 0-31: the status of the last one; 32-63: the
- * operation at VCPU_RIP, with VCPU_PAGE set; 0 = the jump cache did not have it.
+ * operation at VCPU_RIP, with VCPU_PAGE set; 0 = it was not looked for, or the jump cache did not have it.
  */
 function runRegions(cpu: usize, op: usize): u64 {
+  let rip = load<u64>(cpu, VCPU_PAGE) + <u64>load<u16>(op, OP_OFFSET);
+  let way = wayTo(cpu, rip);
+  if (!way) way = findWay(cpu, rip, op);
   let entries = load<u64>(cpu, VCPU_REGION_ENTRIES);
-  let status: i32;
-  let next: usize = 0;
   let left = load<i32>(cpu, VCPU_BUDGET);
+  let next: usize = 0;
+  let status: i32;
   while (true) {
+    if (!way) {
+      store<u64>(cpu, rip, VCPU_RIP);
+      status = REDO;
+      break;
+    }
     entries++;
     const before = left;
-    status = call_indirect<i32>(load<u32>(op, OP_LINK), cpu, op);
+    const entry = load<u32>(way, WAY_FUNCTION);
+    const tableIndex = entry & ((1 << REGION_ENTRY_SHIFT) - 1);
+    const leftBehind = call_indirect<u32>(tableIndex, cpu, load<u32>(way, WAY_DATA), entry >> REGION_ENTRY_SHIFT, load<u64>(way, WAY_PAGE));
+    status = leaveRegion(cpu, leftBehind);
     left = load<i32>(cpu, VCPU_BUDGET);
-    if (before - left >= LONG_RUN) noteLongRun(cpu, op, before - left);
+    if (before - left >= LONG_RUN) noteLongRun(cpu, tableIndex, before - left);
     const sampled = ((<u32>entries) & (TRANSITION_PERIOD - 1)) == 0;
-    if (sampled && (status == JUMP || status == REDO)) sampleTransition(cpu, load<u32>(op, OP_LINK), status);
-    next = 0;
+    if (sampled && (status == JUMP || status == REDO)) sampleTransition(cpu, tableIndex, status);
     if (status != JUMP) break;
-    const rip = load<u64>(cpu, VCPU_RIP);
-    const host = <u32>cachedCode(cpu, rip);
-    const jump = load<u64>(jumpEntry(cpu, host));
-    if (host == 0 || <u32>jump != host) break;
-    next = <usize>(jump >> 32);
+    rip = load<u64>(cpu, VCPU_RIP);
+    way = wayTo(cpu, rip);
+    if (!way) {
+      const host = <u32>cachedCode(cpu, rip);
+      const jump = load<u64>(jumpEntry(cpu, host));
+      if (host == 0 || <u32>jump != host) break;
+      next = <usize>(jump >> 32);
+    }
     store<u64>(cpu, rip & PAGE_MASK, VCPU_PAGE);
-    if (load<u16>(next) != hot.HOT_REGION) break;
+    if (next && load<u16>(next) != hot.HOT_REGION) break;
     if (left <= 0 || atomic.load<u32>(cpu, VCPU_REQUEST) != 0 || load<u32>(cpu, VCPU_STEPPING) != 0) break;
-    op = next;
+    if (next) way = findWay(cpu, rip, next);
+    next = 0;
   }
   store<u64>(cpu, entries, VCPU_REGION_ENTRIES);
   return ((<u64>next) << 32) | (<u64>(<u32>status));
 }
 
 /** Takes a sample of the regions in which much is executed at a time. */
-function noteLongRun(cpu: usize, op: usize, instructions: i32): void {
+function noteLongRun(cpu: usize, tableIndex: u32, instructions: i32): void {
   const left = load<i32>(cpu, VCPU_LONG_RUNS_LEFT) - instructions;
-  if (left <= 0) sampleTransition(cpu, load<u32>(op, OP_LINK), SAMPLE_LONG_RUN);
+  if (left <= 0) sampleTransition(cpu, tableIndex, SAMPLE_LONG_RUN);
   store<i32>(cpu, left <= 0 ? LONG_RUNS_PERIOD : left, VCPU_LONG_RUNS_LEFT);
 }
 

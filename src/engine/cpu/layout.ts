@@ -96,6 +96,15 @@ export const VCPU_EA = 0xa0;
 /** GS base that SWAPGS (and a kernel/user switch of PV) exchanges with VCPU_GS_BASE. */
 export const VCPU_INACTIVE_GS_BASE = 0xa8;
 
+// What translated code leaves behind for the run loop, which makes flags of it (cpu/region-exit.ts).
+/** u64 each: operands and result of the last instruction that set flags, and the result of the last rotate. */
+export const VCPU_LEFT_A = 0xb0;
+export const VCPU_LEFT_B = 0xb8;
+export const VCPU_LEFT_R = 0xc0;
+export const VCPU_LEFT_ROTATED = 0xc8;
+/** u32: kind of the flags where only running code knows it. */
+export const VCPU_LEFT_KIND = 0xd0;
+
 /** u64; exact only outside `run` and in handlers (the run loop stores it before calling one that may need it). */
 export const VCPU_RIP = 0x100;
 /** u64: all flags but the arithmetic ones (CF PF AF ZF SF OF), which live in the VCPU_CC_* fields. DF is here. */
@@ -313,8 +322,22 @@ export const TRANSITION_PERIOD = 256;
 export const SAMPLE_LONG_RUN = 0x100;
 export const LONG_RUN = 256;
 export const LONG_RUNS_PERIOD = 1 << 20;
+/**
+ * Ways into regions by RIP (cpu/regions.ts): all that entering one takes, in half a cache line. u64 RIP; u64 address of the region's first
+ * page; u32 BANK_MAPPINGS and u32 VCPU_CODE_EPOCH when that was found; u32 function-table index, with the number of the entry in
+ * bits 24-31; u32 host address of the region's data.
+ */
+export const VCPU_WAYS = 0x4a400;
+export const WAY_ENTRIES = 4096;
+export const WAY_BYTES = 32;
+export const WAY_RIP = 0;
+export const WAY_PAGE = 8;
+export const WAY_MAPPINGS = 16;
+export const WAY_EPOCH = 20;
+export const WAY_FUNCTION = 24;
+export const WAY_DATA = 28;
 /** Records of regions, and the operations that regions hand to handlers (cpu/regions.ts). */
-export const VCPU_REGION_ARENA = 0x4a400;
+export const VCPU_REGION_ARENA = 0x6a400;
 export const VCPU_REGION_ARENA_END = 0x200000;
 /** Banks of translations: that of kernel mode, then those of user mode, each for one root table (cpu/tlb.ts). */
 export const VCPU_BANKS = 0x200000;
@@ -361,6 +384,8 @@ export const REGION_TABLE_INDEX = 8;
 export const REGION_FRAME = 12;
 /** u32: host address of what the region's code reads (jit/translation.ts). */
 export const REGION_DATA = 16;
+/** i32: position of the entry's page behind the region's first. */
+export const REGION_POSITION = 20;
 // That begins with: u32 BANK_MAPPINGS when the pages were found in their places; u32 number of pages; u64 address of the first then;
 // for each page u32 host address, i32 position behind the first.
 export const REGION_DATA_MAPPINGS = 0;

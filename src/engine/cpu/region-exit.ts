@@ -1,5 +1,16 @@
 /** The way out of translated code: what a region kept in locals of its own goes back to the vCPU block. */
-import { VCPU_BUDGET, VCPU_CC_A, VCPU_CC_B, VCPU_CC_OP, VCPU_CC_R, VCPU_RIP } from './layout';
+import {
+  VCPU_BUDGET,
+  VCPU_CC_A,
+  VCPU_CC_B,
+  VCPU_CC_OP,
+  VCPU_CC_R,
+  VCPU_LEFT_A,
+  VCPU_LEFT_B,
+  VCPU_LEFT_KIND,
+  VCPU_LEFT_R,
+  VCPU_LEFT_ROTATED,
+} from './layout';
 import { replaceCarryOverflow } from './regions';
 import {
   DYNAMIC,
@@ -21,16 +32,18 @@ import {
 const DYNAMIC_BIT = DYNAMIC & ~SPECIAL;
 
 /**
- * Writes RIP, budget and flags back; returns the status. `exit` as region-exit-state.ts has it, its position relative to `base`;
- * `a`, `b`, `r` are the operands and the result of the last flag-setting instruction, `kind` what they are in the DYNAMIC state,
- * `rotated` the result of a rotate in the ROTATED ones. What the state does not need may hold anything.
+ * Takes apart what a region returned, low half of what region-exit-state.ts has, after it has stored RIP, and VCPU_LEFT_* as far
+ * as the state needs them: lowers the budget, writes the flags; returns the status.
  */
-export function leaveRegion(cpu: usize, a: i64, b: i64, r: i64, rotated: u64, kind: u32, budget: i32, base: u64, exit: i64): u32 {
-  const bits = <u32>exit;
-  store<u64>(cpu, base + <u64>(exit >> 32), VCPU_RIP);
-  store<i32>(cpu, budget - <i32>((bits >> EXIT_RETIRED_SHIFT) & EXIT_RETIRED_MASK), VCPU_BUDGET);
+// @ts-ignore: decorator
+@inline
+export function leaveRegion(cpu: usize, bits: u32): i32 {
+  store<i32>(cpu, load<i32>(cpu, VCPU_BUDGET) - <i32>((bits >> EXIT_RETIRED_SHIFT) & EXIT_RETIRED_MASK), VCPU_BUDGET);
   if ((bits & (SPECIAL | DYNAMIC_BIT)) != SPECIAL) {
-    const state = bits & SPECIAL ? kind : bits;
+    let a = load<i64>(cpu, VCPU_LEFT_A);
+    let b = load<i64>(cpu, VCPU_LEFT_B);
+    let r = load<i64>(cpu, VCPU_LEFT_R);
+    const state = bits & SPECIAL ? load<u32>(cpu, VCPU_LEFT_KIND) : bits;
     if (state & RESULT_IS_DIFFERENCE) r = a - b;
     else if (state & RESULT_IS_SUM) r = a + b;
     if (state & NARROW) {
@@ -43,8 +56,8 @@ export function leaveRegion(cpu: usize, a: i64, b: i64, r: i64, rotated: u64, ki
     store<i64>(cpu, b, VCPU_CC_B);
     store<i64>(cpu, r, VCPU_CC_R);
   }
-  if (bits & ROTATED) replaceCarryOverflow(cpu, flagsOfRotate(bits, rotated));
-  return (bits >> EXIT_STATUS_SHIFT) & EXIT_STATUS_MASK;
+  if (bits & ROTATED) replaceCarryOverflow(cpu, flagsOfRotate(bits, load<u64>(cpu, VCPU_LEFT_ROTATED)));
+  return <i32>((bits >> EXIT_STATUS_SHIFT) & EXIT_STATUS_MASK);
 }
 
 /** CF and OF, at their places, of a rotate by one that had the result. */

@@ -36,11 +36,13 @@ import {
   REGION_NODE_FRAME,
   REGION_NODE_NEXT,
   REGION_NODE_RECORD,
+  REGION_POSITION,
   REGION_RECORD_BYTES,
   REGION_TABLE_INDEX,
   RETRY,
   TLB_WRITE,
   TRAP,
+  VCPU_CODE_EPOCH,
   VCPU_FETCH_BUFFER,
   VCPU_INSTRUCTIONS_HANDLED,
   VCPU_MXCSR,
@@ -51,8 +53,17 @@ import {
   VCPU_REGION_GENERATION,
   VCPU_REGION_HASH,
   VCPU_REGION_NEXT,
-  VCPU_TLB,
   VCPU_RIP,
+  VCPU_TLB,
+  VCPU_WAYS,
+  WAY_BYTES,
+  WAY_DATA,
+  WAY_ENTRIES,
+  WAY_EPOCH,
+  WAY_FUNCTION,
+  WAY_MAPPINGS,
+  WAY_PAGE,
+  WAY_RIP,
 } from './layout';
 import { frameIndexOf } from './frames';
 import { tlbEntry } from './banks';
@@ -87,6 +98,12 @@ export function resetRegions(cpu: usize): void {
   memory.fill(cpu + VCPU_REGION_FRAMES, 0, REGION_HASH_ENTRIES * 4);
   store<u32>(cpu, VCPU_REGION_ARENA, VCPU_REGION_NEXT);
   store<u32>(cpu, load<u32>(cpu, VCPU_REGION_GENERATION) + 1, VCPU_REGION_GENERATION);
+  forgetWays(cpu);
+}
+
+/** Ways are good for one epoch. */
+function forgetWays(cpu: usize): void {
+  store<u32>(cpu, load<u32>(cpu, VCPU_CODE_EPOCH) + 1, VCPU_CODE_EPOCH);
 }
 
 /** Takes `bytes` of the arena (a multiple of 16); 0 = it is full. */
@@ -99,9 +116,9 @@ export function allocateRegionBytes(cpu: usize, bytes: u32): usize {
 
 /**
  * Makes the function at `tableIndex` (bits 0-23; 24-31: which of its entries) the region entered at `host`, with what its code reads
- * at `data`; its record, or 0 = the arena is full.
+ * at `data`, `position` that of the entry's page behind its first; its record, or 0 = the arena is full.
  */
-export function addRegion(cpu: usize, host: u32, tableIndex: u32, data: usize): usize {
+export function addRegion(cpu: usize, host: u32, tableIndex: u32, data: usize, position: i32): usize {
   const record = allocateRegionBytes(cpu, REGION_RECORD_BYTES);
   if (!record) return 0;
   removeRegionAt(cpu, host);
@@ -111,6 +128,7 @@ export function addRegion(cpu: usize, host: u32, tableIndex: u32, data: usize): 
   store<u32>(record, tableIndex, REGION_TABLE_INDEX);
   store<u32>(record, frameIndexOf(host), REGION_FRAME);
   store<u32>(record, <u32>data, REGION_DATA);
+  store<i32>(record, position, REGION_POSITION);
   store<u32>(bucket, <u32>record);
   if (!addRegionFrame(cpu, record, host)) return 0;
   const block = blockAt(cpu, host);
@@ -143,6 +161,7 @@ function enterByRegion(first: usize, record: usize): void {
   store<u32>(first, entry & ((1 << REGION_ENTRY_SHIFT) - 1), OP_LINK);
   store<u8>(first, <u8>(entry >> REGION_ENTRY_SHIFT), OP_AUX);
   store<u32>(first, load<u32>(record, REGION_DATA), OP_IMMEDIATE);
+  store<i32>(first, load<i32>(record, REGION_POSITION), OP_IMMEDIATE + 4);
 }
 
 /** To be called for a block just decoded at `host`: enters by a region if there is one. */
@@ -161,6 +180,7 @@ export function removeRegionAt(cpu: usize, host: u32): void {
       store<u32>(link, load<u32>(record, REGION_NEXT));
       store<u32>(record, 0, REGION_TABLE_INDEX);
       dropBlocksAt(cpu, host);
+      forgetWays(cpu);
       return;
     }
     link = record + REGION_NEXT;
@@ -227,10 +247,51 @@ export function markRegionCode(cpu: usize, host: usize, bytes: u32): void {
   markCode(cpu, host, bytes);
 }
 
-// ---- what regions call ----------------------------------------------------------------------------------------------
+// ---- entering -------------------------------------------------------------------------------------------------------
+
+// @ts-ignore: decorator
+@inline
+function mappingsOf(cpu: usize): u32 {
+  return load<u32>(<usize>load<u32>(cpu, VCPU_TLB), BANK_MAPPINGS);
+}
+
+// @ts-ignore: decorator
+@inline
+function wayAt(cpu: usize, rip: u64): usize {
+  return cpu + VCPU_WAYS + (<usize>(rip ^ (rip >> 12)) & (WAY_ENTRIES - 1)) * WAY_BYTES;
+}
+
+/**
+ * The way into the region at `rip` (WAY_*) if it is known, else 0. What entering a region costs is memory that has left the caches
+ * since the last time: translation, jump cache, operation and the region's data lie in four places, a way in one. It holds as
+ * long as no code of the bank has moved (BANK_MAPPINGS, which no two banks share) and no region has died.
+ */
+// @ts-ignore: decorator
+@inline
+export function wayTo(cpu: usize, rip: u64): usize {
+  const way = wayAt(cpu, rip);
+  if (load<u64>(way, WAY_RIP) != rip || load<u32>(way, WAY_MAPPINGS) != mappingsOf(cpu)) return 0;
+  return load<u32>(way, WAY_EPOCH) == load<u32>(cpu, VCPU_CODE_EPOCH) ? way : 0;
+}
+
+/** Finds the way into the region that `op` at `rip` enters; 0 = its pages do not lie where they did. VCPU_PAGE is that of `rip`. */
+export function findWay(cpu: usize, rip: u64, op: usize): usize {
+  const data = <usize>load<u32>(op, OP_IMMEDIATE);
+  const page = load<u64>(cpu, VCPU_PAGE) - <u64>(<i64>load<i32>(op, OP_IMMEDIATE + 4));
+  if (!sameCodePages(cpu, page, data)) return 0;
+  const way = wayAt(cpu, rip);
+  store<u64>(way, rip, WAY_RIP);
+  store<u64>(way, page, WAY_PAGE);
+  store<u32>(way, mappingsOf(cpu), WAY_MAPPINGS);
+  store<u32>(way, load<u32>(cpu, VCPU_CODE_EPOCH), WAY_EPOCH);
+  store<u32>(way, load<u32>(op, OP_LINK) | ((<u32>load<u8>(op, OP_AUX)) << REGION_ENTRY_SHIFT), WAY_FUNCTION);
+  store<u32>(way, <u32>data, WAY_DATA);
+  return way;
+}
 
 /** Whether the pages of the region with these data are where they were, the first at `page`. */
-export function sameCodePages(cpu: usize, page: u64, data: usize): bool {
+function sameCodePages(cpu: usize, page: u64, data: usize): bool {
+  if (load<u64>(data, REGION_DATA_AT) == page && load<u32>(data, REGION_DATA_MAPPINGS) == mappingsOf(cpu)) return true;
   const count = <usize>load<u32>(data, REGION_DATA_COUNT);
   for (let n: usize = 0; n < count; n++) {
     const at = data + REGION_DATA_PAGES + n * REGION_DATA_PAGE_BYTES;
@@ -238,9 +299,11 @@ export function sameCodePages(cpu: usize, page: u64, data: usize): bool {
     if (translateExecute(cpu, page + position) != <usize>load<u32>(at, REGION_DATA_HOST)) return false;
   }
   store<u64>(data, page, REGION_DATA_AT);
-  store<u32>(data, load<u32>(<usize>load<u32>(cpu, VCPU_TLB), BANK_MAPPINGS), REGION_DATA_MAPPINGS);
+  store<u32>(data, mappingsOf(cpu), REGION_DATA_MAPPINGS);
   return true;
 }
+
+// ---- what regions call ----------------------------------------------------------------------------------------------
 
 /** Host pointer for reads of bytes of one page that missed the TLB; 0 = fault, or they cross into another page. */
 export function readableForRegion(cpu: usize, va: u64, bytes: u32): usize {

@@ -1,7 +1,7 @@
 /** What the translator needs of the compiled core (cpu/regions.ts and its neighbours). Pointers are byte offsets in the memory. */
 export interface TranslatorCore {
   readonly table: WebAssembly.Table;
-  addRegion(cpu: number, host: number, tableIndex: number, data: number): number;
+  addRegion(cpu: number, host: number, tableIndex: number, data: number, position: number): number;
   addRegionFrame(cpu: number, record: number, host: number): number;
   allocateRegionBytes(cpu: number, bytes: number): number;
   codePointer(cpu: number, address: bigint): number;
@@ -18,11 +18,9 @@ export interface TranslatorCore {
   condition: unknown;
   getCarry: unknown;
   replaceCarryOverflow: unknown;
-  sameCodePages: unknown;
   signedHigh: unknown;
   callFloatHandler: unknown;
   replaceZero: unknown;
   repeatMove: unknown;
   repeatStore: unknown;
-  leaveRegion: unknown;
 }

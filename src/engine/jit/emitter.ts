@@ -7,8 +7,34 @@
  * (a fault, a store to marked memory, a page crossing) leaves with REDO *before* the instruction has had any effect: the
  * interpreter executes it.
  */
-import { JUMP, REDO, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_READ, TLB_WRITE, VCPU_PAGE, VCPU_ZERO } from '../cpu/layout.ts';
-import { DEAD, EXIT_RETIRED_SHIFT, EXIT_STATE_MASK, EXIT_STATUS_SHIFT } from '../cpu/region-exit-state.ts';
+import {
+  JUMP,
+  REDO,
+  TLB_ADDEND,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+  TLB_READ,
+  TLB_WRITE,
+  VCPU_BUDGET,
+  VCPU_LEFT_A,
+  VCPU_LEFT_B,
+  VCPU_LEFT_KIND,
+  VCPU_LEFT_R,
+  VCPU_LEFT_ROTATED,
+  VCPU_PAGE,
+  VCPU_RIP,
+  VCPU_ZERO,
+} from '../cpu/layout.ts';
+import {
+  DEAD,
+  DYNAMIC,
+  EXIT_RETIRED_SHIFT,
+  EXIT_STATE_MASK,
+  EXIT_STATUS_SHIFT,
+  IN_MEMORY,
+  ROTATED,
+  SPECIAL,
+} from '../cpu/region-exit-state.ts';
 import { AccessOrder } from './access-order.ts';
 import type { FlagState } from './flags.ts';
 import { type Access, GROUP_LOCALS, type GroupedAccess, simpleAddress } from './access-groups.ts';
@@ -20,59 +46,60 @@ import { FunctionWriter, I32, I64, type Label, memoryOp, op } from './wasm-write
 /** Parameters and locals. */
 export const local = {
   cpu: 0,
-  /** The operation that entered; from the prologue on what OP_IMMEDIATE of it says: where the region's data are (translation.ts). */
+  /** Where the region's data are (translation.ts). */
   data: 1,
-  /** General register n is at `registers + n`. */
-  registers: 2,
-  ccA: 18,
-  ccB: 19,
-  ccR: 20,
-  rotated: 21,
-  rip: 22,
-  page: 23,
-  address: 24,
-  t0: 25,
-  t1: 26,
-  t2: 27,
-  t3: 28,
-  t4: 29,
-  /** What leaveRegion is told of the way out: EXIT_* of cpu/region-exit-state.ts, and a position. */
-  exit: 30,
-  kind: 31,
-  host: 32,
-  tlb: 33,
-  budget: 34,
-  status: 35,
-  entry: 36,
-  rotateBits: 37,
-  epoch: 38,
   /** Number of the target to go to. */
-  target: 39,
+  target: 2,
+  /** Address of the region's first page. */
+  page: 3,
+  /** General register n is at `registers + n`. */
+  registers: 4,
+  ccA: 20,
+  ccB: 21,
+  ccR: 22,
+  rotated: 23,
+  rip: 24,
+  address: 25,
+  t0: 26,
+  t1: 27,
+  t2: 28,
+  t3: 29,
+  t4: 30,
+  /** The way out: EXIT_* of cpu/region-exit-state.ts, and in the upper half a position, relative to `page`. */
+  exit: 31,
+  kind: 32,
+  host: 33,
+  tlb: 34,
+  budget: 35,
+  status: 36,
+  entry: 37,
+  rotateBits: 38,
+  epoch: 39,
   /** Host addresses of groups of accesses. */
   groups: 40,
 } as const;
-const I64_LOCALS = 29;
-const I32_LOCALS = 9 + GROUP_LOCALS;
+const PARAMETERS = 4;
+const I64_LOCALS = 28;
+const I32_LOCALS = 8 + GROUP_LOCALS;
 
 export const LOCAL_DECLARATIONS: readonly (readonly [count: number, type: number])[] = [
   [I64_LOCALS, I64],
   [I32_LOCALS, I32],
 ];
 
-/** What leaveRegion is given, in order. */
-const LEAVE_REGION_PARAMETERS = [
-  ...[local.cpu, local.ccA, local.ccB, local.ccR, local.rotated, local.kind],
-  ...[local.budget, local.page, local.exit],
-] as const;
-
 /** First local that is free for vector registers. */
-const VECTOR_LOCALS = 2 + I64_LOCALS + I32_LOCALS;
+const VECTOR_LOCALS = PARAMETERS + I64_LOCALS + I32_LOCALS;
 
 /** An operand whose 64 bits can be pushed more than once; of 32-bit operands the upper half is arbitrary. */
 export type Value = { readonly local: number } | { readonly low: number; readonly high: number };
 
-/** A way out whose status is in its local, and one that goes on at the address in `rip`. Not part of what leaveRegion is given. */
+/** Instead of a status: it is in its local. */
 const STATUS_LOCAL = -1;
+
+/** What some way out leaves in VCPU_LEFT_*. */
+const LEAVES_OPERANDS = 1;
+const LEAVES_KIND = 2;
+const LEAVES_ROTATED = 4;
 
 /** From an address to the offset of its entry in the TLB: page number times the size of an entry. */
 const TLB_INDEX_SHIFT = 12 - Math.log2(TLB_ENTRY_BYTES);
@@ -91,6 +118,8 @@ export class Emitter {
   /** Label of the epilogue, and of the way out behind it for exits that have nothing to write back any more. */
   epilogue: Label = 0;
   rawExit: Label = 0;
+  /** LEAVES_* of the ways out so far. */
+  leaves = 0;
   /** Registers that the region writes, and those it uses at all. */
   written = 0;
   used = 0;
@@ -494,6 +523,9 @@ export class Emitter {
       w.get(base);
       w.set(local.page);
     }
+    if ((this.state & DYNAMIC) === DYNAMIC) this.leaves |= LEAVES_KIND;
+    if (this.state & ROTATED) this.leaves |= LEAVES_ROTATED;
+    if ((this.state & (SPECIAL | DYNAMIC)) !== SPECIAL) this.leaves |= LEAVES_OPERANDS;
     w.i64Halves(known | (this.retired << EXIT_RETIRED_SHIFT) | (this.state & EXIT_STATE_MASK), position);
     if (status === STATUS_LOCAL) {
       w.get(local.status);
@@ -519,11 +551,42 @@ export class Emitter {
     this.leave(local.rip, 0, STATUS_LOCAL);
   }
 
-  /** What ways out go to: writes registers, flags, budget and RIP back, and leaves the status on the stack. */
+  /** What ways out go to: writes registers, budget and RIP back and what flags are made of; leaves the result on the stack. */
   writeBack(): void {
     const { w } = this;
     this.storeRegisters(this.stale(this.written));
-    for (const parameter of LEAVE_REGION_PARAMETERS) w.get(parameter);
-    w.call(service.leaveRegion);
+    this.store(VCPU_BUDGET, memoryOp.i32Store, local.budget);
+    if (this.leaves & LEAVES_OPERANDS) {
+      this.store(VCPU_LEFT_A, memoryOp.i64Store, local.ccA);
+      this.store(VCPU_LEFT_B, memoryOp.i64Store, local.ccB);
+      this.store(VCPU_LEFT_R, memoryOp.i64Store, local.ccR);
+    }
+    if (this.leaves & LEAVES_KIND) this.store(VCPU_LEFT_KIND, memoryOp.i32Store, local.kind);
+    if (this.leaves & LEAVES_ROTATED) this.store(VCPU_LEFT_ROTATED, memoryOp.i64Store, local.rotated);
+    w.get(local.cpu);
+    w.get(local.page);
+    w.get(local.exit);
+    w.i64(32);
+    w.emit(op.i64ShrS, op.i64Add);
+    w.memory(memoryOp.i64Store, VCPU_RIP);
+    w.get(local.exit);
+    w.emit(op.i32WrapI64);
+  }
+
+  /** The way out behind that, with the status in its local: all else is in memory already. */
+  writeBudget(): void {
+    const { w } = this;
+    this.store(VCPU_BUDGET, memoryOp.i32Store, local.budget);
+    w.get(local.status);
+    w.i32(EXIT_STATUS_SHIFT);
+    w.emit(op.i32Shl);
+    w.i32(IN_MEMORY);
+    w.emit(op.i32Or);
+  }
+
+  private store(offset: number, opcode: number, from: number): void {
+    this.w.get(local.cpu);
+    this.w.get(from);
+    this.w.memory(opcode, offset);
   }
 }

@@ -5,16 +5,9 @@
  * are gone to by number (a region's targets) hang on a loop around a `br_table`.
  */
 import {
-  BANK_MAPPINGS,
   JUMP,
-  OP_AUX,
-  OP_IMMEDIATE,
-  REDO,
-  REGION_DATA_AT,
-  REGION_DATA_MAPPINGS,
   VCPU_BUDGET,
   VCPU_CODE_EPOCH,
-  VCPU_PAGE,
   VCPU_REQUEST,
   VCPU_RIP,
   VCPU_TLB,
@@ -29,7 +22,7 @@ import { DEAD, DYNAMIC, IN_MEMORY } from '../cpu/region-exit-state.ts';
 import { type BlockFlags, analyseFlags, flagUse, stateBehind } from './flags.ts';
 import { type Flow, type FlowBlock, analyseFlow, dominates } from './flow.ts';
 import { isVectorRow, vectorRegisterUse, xmmUse } from './handlers.ts';
-import { type Instruction, pageOf } from './instruction.ts';
+import type { Instruction } from './instruction.ts';
 import type { Block, Region, Target } from './region.ts';
 import { type TargetLookup, placeLookup } from './target-lookup.ts';
 import { analyseVectors } from './vector-flow.ts';
@@ -84,6 +77,7 @@ export class RegionTranslator {
     e.w.restart();
     e.state = DEAD;
     e.retired = 0;
+    e.leaves = 0;
     e.manyPages = region.pages.length > 1;
     this.behaviours.clear();
     this.facts = findRegisters(e, this.probe, region, this.flow, this.behaviours);
@@ -92,7 +86,6 @@ export class RegionTranslator {
     this.prologue(region);
     e.rawExit = e.w.block();
     e.epilogue = e.w.block();
-    this.verifyPages(region);
     const entry = this.flow.blocks[0];
     if (entry !== undefined) {
       e.state = IN_MEMORY;
@@ -100,15 +93,12 @@ export class RegionTranslator {
       this.tree(entry);
     }
     e.w.end();
-    e.writeBack();
     e.vectors.store(e.vectors.written);
+    e.writeBack();
     e.w.u8(op.return);
     e.w.end();
     e.vectors.store(e.vectors.written);
-    e.w.get(local.cpu);
-    e.w.get(local.budget);
-    e.w.memory(memoryOp.i32Store, VCPU_BUDGET);
-    e.w.get(local.status);
+    e.writeBudget();
     e.w.u8(op.end);
     return { body: this.body(), data: this.data.result() };
   }
@@ -135,9 +125,6 @@ export class RegionTranslator {
     if (!e.writesThrough) e.loadRegisters(e.used);
     e.available = 0;
     e.vectors.prepare();
-    w.get(local.cpu);
-    w.memory(memoryOp.i64Load, VCPU_PAGE);
-    w.set(local.page);
     for (const [to, offset] of [
       [local.tlb, VCPU_TLB],
       [local.budget, VCPU_BUDGET],
@@ -146,81 +133,11 @@ export class RegionTranslator {
       w.memory(memoryOp.i32Load, offset);
       w.set(to);
     }
-    if (this.flow.targets.length > 0) {
-      w.get(local.data);
-      w.memory(memoryOp.i32Load8U, OP_AUX);
-      w.set(local.target);
-      this.findFirstPage(region);
-    }
-    w.get(local.data);
-    w.memory(memoryOp.i32Load, OP_IMMEDIATE);
-    w.set(local.data);
     if (region.blocks.some((block) => block.instructions.some((i) => i.treatment === 'handler' || i.treatment === 'vector'))) {
       w.get(local.cpu);
       w.memory(memoryOp.i32Load, VCPU_CODE_EPOCH);
       w.set(local.epoch);
     }
-  }
-
-  /** Makes the page that of the first entry, whichever the region is entered by. */
-  private findFirstPage({ targets, entries }: Region): void {
-    const { w } = this.e;
-    targets.slice(0, entries).forEach(({ start }, number) => {
-      const position = pageOf(start);
-      if (position === 0) return;
-      w.get(local.target);
-      w.i32(number);
-      w.emit(op.i32Eq);
-      w.if();
-      w.get(local.page);
-      w.i64(position);
-      w.emit(op.i64Sub);
-      w.set(local.page);
-      w.end();
-    });
-  }
-
-  /** Leaves unless the pages still are where they were when the region was made. */
-  private verifyPages({ pages, targets, entries }: Region): void {
-    const { w } = this.e;
-    // The run loop has found the page of the entry.
-    if (pages.length === 1 && targets.slice(0, entries).every(({ start }) => pageOf(start) === 0)) return;
-    w.get(local.data);
-    w.memory(memoryOp.i64Load, REGION_DATA_AT);
-    w.get(local.page);
-    w.emit(op.i64Ne);
-    w.get(local.data);
-    w.memory(memoryOp.i32Load, REGION_DATA_MAPPINGS);
-    w.get(local.tlb);
-    w.memory(memoryOp.i32Load, BANK_MAPPINGS);
-    w.emit(op.i32Ne, op.i32Or);
-    w.ifUnlikely();
-    w.get(local.cpu);
-    w.get(local.page);
-    w.get(local.data);
-    w.call(service.sameCodePages);
-    w.emit(op.i32Eqz);
-    w.ifUnlikely();
-    this.leaveAtEntry(targets.slice(0, entries));
-    w.end();
-    w.end();
-  }
-
-  /** Gives the first instruction back to the interpreter. */
-  private leaveAtEntry(entries: readonly Block[]): void {
-    const { e } = this;
-    const { w } = e;
-    entries.forEach(({ start }, number) => {
-      if (number > 0) {
-        w.get(local.target);
-        w.i32(number);
-        w.emit(op.i32Eq);
-        w.if();
-        e.exit(start, REDO);
-        w.end();
-      }
-    });
-    e.exit(entries[0]?.start ?? 0, REDO);
   }
 
   // ---- blocks ----------------------------------------------------------------------------------------------------------

@@ -403,12 +403,13 @@ export class Translator {
   /** Has the blocks at its entries entered by the region; without room all regions are given back. */
   private enter(installed: Installed): void {
     const { core, cpu } = this;
-    const { data, pages, tableIndex } = installed;
+    const { data, pages, tableIndex, translation } = installed;
     this.view.setBigInt64(data + REGION_DATA_AT, NOWHERE, true);
     const entered = installed.hosts.every((host, number) => {
       this.release(host, installed);
       this.regions.set(host, installed);
-      const record = core.addRegion(cpu, host, tableIndex | (number << REGION_ENTRY_SHIFT), data) >>> 0;
+      const entry = tableIndex | (number << REGION_ENTRY_SHIFT);
+      const record = core.addRegion(cpu, host, entry, data, pageOfPosition(translation.entries[number] ?? 0)) >>> 0;
       installed.records.set(host, record);
       return record !== 0 && pages.every((page) => page === pageStart(host) || core.addRegionFrame(cpu, record, page) !== 0);
     });

@@ -10,13 +10,11 @@ export const SERVICES = [
   'condition',
   'getCarry',
   'replaceCarryOverflow',
-  'sameCodePages',
   'signedHigh',
   'callFloatHandler',
   'replaceZero',
   'repeatMove',
   'repeatStore',
-  'leaveRegion',
   'readableForRegion',
 ] as const satisfies readonly (keyof TranslatorCore)[];
 export type Service = (typeof SERVICES)[number];
@@ -31,9 +29,10 @@ const TYPES: readonly (readonly [parameters: readonly number[], results: readonl
   [[I64, I64], [I64]],
   [[I32, I32, I32], [I32]],
   [[I32, I64, I64, I64, I32], [I64]],
-  [[I32, I64, I64, I64, I64, I32, I32, I64, I64], [I32]],
+  [[I32, I32, I32, I64], [I32]],
 ];
-const REGION_TYPE = 0;
+/** A region: (cpu, data, target, page) -> how it was left, for leaveRegion of cpu/region-exit.ts. */
+const REGION_TYPE = 7;
 const SERVICE_TYPES: Readonly<Record<Service, number>> = {
   readableSlow: 1,
   writableForRegion: 1,
@@ -41,13 +40,11 @@ const SERVICE_TYPES: Readonly<Record<Service, number>> = {
   condition: 0,
   getCarry: 2,
   replaceCarryOverflow: 3,
-  sameCodePages: 1,
   signedHigh: 4,
   callFloatHandler: 5,
   replaceZero: 3,
   repeatMove: 6,
   repeatStore: 6,
-  leaveRegion: 7,
   readableForRegion: 1,
 };
 
