@@ -24,12 +24,11 @@ import {
   FRAME_CODE_VCPUS,
   FRAME_WRITTEN_AT,
   PAGE_BYTES,
+  PAGE_SHIFT,
   TLB_ADDEND,
-  TLB_BITS,
   TLB_ENTRIES,
   TLB_ENTRY_BYTES,
   TLB_READ,
-  TLB_SLOW_WRITE,
   TLB_WRITE,
   USER_BANKS,
   VCPU_BANKS,
@@ -45,7 +44,8 @@ import {
 import { frameRecordOf } from './frames';
 import { orderAccess } from './memory-order';
 
-export const INVALID_TAG: u64 = 0xffffffffffffffff;
+/** Of an entry of the code TLB that holds nothing: no address of a page. */
+const INVALID_TAG: u64 = 0xffffffffffffffff;
 const SETS = <usize>TLB_ENTRIES;
 const SEVERAL: u64 = 0xffffffffffffffff;
 
@@ -53,6 +53,24 @@ const SEVERAL: u64 = 0xffffffffffffffff;
 @inline
 function indexOf(va: u64): usize {
   return (<usize>(va >> 12)) & (SETS - 1);
+}
+
+/**
+ * The tag of an entry of the TLB that does not serve the page at this address, which belongs to its slot. Accesses look by exclusive or:
+ * what an address differs in from the tag must be an offset that leaves room for the access in the page. So the tag must
+ * differ above the offset from every address of the slot, canonical or not: it does in all bits of the index.
+ */
+// @ts-ignore: decorator
+@inline
+export function invalidTag(page: u64): u64 {
+  return ~page;
+}
+
+/** Whether the tag in an entry lets `bytes` at `va` be accessed. */
+// @ts-ignore: decorator
+@inline
+export function serves(tag: u64, va: u64, bytes: u32): bool {
+  return (tag ^ va) <= <u64>(PAGE_BYTES - bytes);
 }
 
 // @ts-ignore: decorator
@@ -85,7 +103,8 @@ export function resetBanks(cpu: usize): void {
   for (let n: u32 = 0; n <= <u32>USER_BANKS; n++) {
     const bank = bankOf(cpu, n);
     const mappings = (load<u32>(bank, BANK_MAPPINGS) + BANK_MAPPINGS_STEP) & ~(<u32>BANK_MAPPINGS_STEP - 1);
-    memory.fill(bank, 0xff, BANK_FILLED);
+    for (let index: usize = 0; index < SETS; index++) dropData(bank, index);
+    memory.fill(bank + BANK_CODE, 0xff, BANK_FILLED - BANK_CODE);
     memory.fill(bank + BANK_FILLED, 0, BANK_BYTES - BANK_FILLED);
     store<u32>(bank, mappings | n, BANK_MAPPINGS);
   }
@@ -122,14 +141,13 @@ function indexOfBit(first: usize, bits: u64): usize {
 }
 
 /** Puts a data translation of `page` into the current bank; `writeTag` as TLB_WRITE. */
-export function fillData(cpu: usize, page: u64, host: usize, writeTag: u64, bits: u32): void {
+export function fillData(cpu: usize, page: u64, host: usize, writeTag: u64): void {
   const bank = <usize>load<u32>(cpu, VCPU_TLB);
   const index = indexOf(page);
   const entry = bank + index * TLB_ENTRY_BYTES;
   store<u64>(entry, page, TLB_READ);
   store<u64>(entry, writeTag, TLB_WRITE);
   store<u32>(entry, <u32>host - <u32>page, TLB_ADDEND);
-  store<u32>(entry, bits, TLB_BITS);
   noteFilled(bank + BANK_FILLED, index);
   if (<i64>page >= 0) noteFilled(bank + BANK_LOW_FILLED, index);
 }
@@ -160,9 +178,16 @@ export function noteWritable(record: usize, page: u64): void {
 
 // @ts-ignore: decorator
 @inline
-function dropData(entry: usize): void {
-  store<u64>(entry, INVALID_TAG, TLB_READ);
-  store<u64>(entry, INVALID_TAG, TLB_WRITE);
+function dropData(bank: usize, index: usize): void {
+  const entry = bank + index * TLB_ENTRY_BYTES;
+  const tag = invalidTag((<u64>index) << PAGE_SHIFT);
+  store<u64>(entry, tag, TLB_READ);
+  store<u64>(entry, tag, TLB_WRITE);
+}
+
+/** Empties the entry of the current bank that serves `va`. */
+export function emptyEntry(cpu: usize, va: u64): void {
+  dropData(<usize>load<u32>(cpu, VCPU_TLB), indexOf(va));
 }
 
 /** Empties the entries of a bank's TLB that a bitmap names, and the bitmap. */
@@ -171,7 +196,7 @@ function dropMarkedData(bank: usize, bitmap: usize): void {
     let bits = load<u64>(bitmap + first);
     if (!bits) continue;
     store<u64>(bitmap + first, 0);
-    for (; bits; bits &= bits - 1) dropData(bank + indexOfBit(first, bits) * TLB_ENTRY_BYTES);
+    for (; bits; bits &= bits - 1) dropData(bank, indexOfBit(first, bits));
   }
 }
 
@@ -209,7 +234,7 @@ export function flushPage(cpu: usize, va: u64): void {
   const index = indexOf(va);
   for (let n: u32 = 0; n <= <u32>USER_BANKS; n++) {
     const bank = bankOf(cpu, n);
-    dropData(bank + index * TLB_ENTRY_BYTES);
+    dropData(bank, index);
     store<u64>(bank + BANK_CODE + index * CODE_TLB_ENTRY_BYTES, INVALID_TAG);
     noteMappings(bank);
   }
@@ -224,8 +249,9 @@ export function forgetTranslation(cpu: usize, slot: usize, host: u32): void {
   for (let n: u32 = 0; n <= <u32>USER_BANKS; n++) {
     const bank = bankOf(cpu, n);
     for (let bits = <u32>load<u8>(bank + BANK_FILLED + slot); bits; bits &= bits - 1) {
-      const entry = bank + (((<usize>ctz(bits)) << SLOT_BITS) | slot) * TLB_ENTRY_BYTES;
-      if (load<u32>(entry, TLB_ADDEND) + load<u32>(entry, TLB_READ) == host) dropData(entry);
+      const index = ((<usize>ctz(bits)) << SLOT_BITS) | slot;
+      const entry = bank + index * TLB_ENTRY_BYTES;
+      if (load<u32>(entry, TLB_ADDEND) + load<u32>(entry, TLB_READ) == host) dropData(bank, index);
     }
     // Entries that were displaced are still marked as filled.
     let bits = <u32>load<u8>(bank + BANK_CODE_FILLED + slot);
@@ -255,9 +281,9 @@ export function downgradeFrame(cpu: usize, host: usize): void {
 
 function downgradeEntry(entry: usize, host: u32): void {
   const tag = load<u64>(entry, TLB_WRITE);
-  if (tag == INVALID_TAG || load<u32>(entry, TLB_ADDEND) + <u32>tag != host) return;
-  store<u64>(entry, INVALID_TAG, TLB_WRITE);
-  store<u32>(entry, TLB_SLOW_WRITE, TLB_BITS);
+  // What is no tag of a page is none of a frame's address either.
+  if (load<u32>(entry, TLB_ADDEND) + <u32>tag != host) return;
+  store<u64>(entry, invalidTag(tag), TLB_WRITE);
 }
 
 // ---- switching --------------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ import {
 import { effectiveAddress, effectiveOffset, nextInstructionAddress } from './address';
 import { jumpEntry } from './blocks';
 import { CF, setCc, setLogic } from './flags';
-import { cachedCode, tlbEntry } from './banks';
+import { cachedCode, serves, tlbEntry } from './banks';
 import { isCanonical } from './tlb';
 import { bswap32, bswap64 } from './handlers/integer';
 import * as hot from './generated/hot';

@@ -348,14 +348,14 @@ export const BANK_BYTES = 0x30700;
  * address space, and of their hot pages too many share the low ten bits.
  */
 export const TLB_ENTRIES = 4096;
-/** u64 read tag, u64 write tag (page address, or all ones), u32 addend (host = addend + low 32 bits of va), u32 TLB_* bits. */
+/**
+ * u64 read tag, u64 write tag (page address, or what says that it may not be accessed so: banks.ts), u32 addend (host = addend + low
+ * 32 bits of va). Of a page that may be written, but only by the slow path (code, page table, dirty log), the write tag is not set.
+ */
 export const TLB_ENTRY_BYTES = 32;
 export const TLB_READ = 0;
 export const TLB_WRITE = 8;
 export const TLB_ADDEND = 16;
-export const TLB_BITS = 20;
-/** The page may be written, but only by the slow path (code, page table, dirty log): the write tag is not set. */
-export const TLB_SLOW_WRITE = 1;
 /** Code TLB of a bank: u64 tag as above, u32 addend, u32 unused; as many entries. */
 export const BANK_CODE = 0x20000;
 export const CODE_TLB_ENTRY_BYTES = 16;

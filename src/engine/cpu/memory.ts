@@ -28,7 +28,7 @@ import {
   VCPU_STORE_HOST2,
   VCPU_STORE_KIND,
 } from './layout';
-import { tlbEntry } from './banks';
+import { serves, tlbEntry } from './banks';
 import { ACCESS_READ, ACCESS_WRITE, fillTlb, logDirty, takeRefusedHost } from './tlb';
 import { frameRecordOf, isFrame, machineAddressOf } from './frames';
 import { dropCode } from './code-marks';
@@ -46,7 +46,7 @@ const BOUNCE_OLD = VCPU_BOUNCE + 48;
 @inline
 export function readable(cpu: usize, va: u64, bytes: u32): usize {
   const entry = tlbEntry(cpu, va);
-  if (load<u64>(entry, TLB_READ) == ((va + <u64>(bytes - 1)) & PAGE_MASK)) return <usize>load<u32>(entry, TLB_ADDEND) + <usize>va;
+  if (serves(load<u64>(entry, TLB_READ), va, bytes)) return <usize>load<u32>(entry, TLB_ADDEND) + <usize>va;
   return readableSlow(cpu, va, bytes);
 }
 
@@ -75,7 +75,7 @@ function translateRead(cpu: usize, va: u64): usize {
 @inline
 export function beginStore(cpu: usize, va: u64, bytes: u32): usize {
   const entry = tlbEntry(cpu, va);
-  if (load<u64>(entry, TLB_WRITE) == ((va + <u64>(bytes - 1)) & PAGE_MASK)) return <usize>load<u32>(entry, TLB_ADDEND) + <usize>va;
+  if (serves(load<u64>(entry, TLB_WRITE), va, bytes)) return <usize>load<u32>(entry, TLB_ADDEND) + <usize>va;
   return beginStoreSlow(cpu, va, bytes);
 }
 

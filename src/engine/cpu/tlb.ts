@@ -13,8 +13,6 @@ import {
   FRAMEF_LOG_DIRTY,
   FRAMEF_WRITE_CACHED,
   PAGE_BYTES,
-  TLB_ENTRY_BYTES,
-  TLB_SLOW_WRITE,
   VCPU_CR3_KERNEL,
   VCPU_CR3_USER,
   VCPU_STEPPING,
@@ -25,7 +23,7 @@ import {
 import { NOT_CANONICAL, raise, raisePageFault } from './fault';
 import { frameHost, frameIsMarked, frameRecordOf } from './frames';
 import { watchesPage } from './watch';
-import { INVALID_TAG, cachedCode, fillCode, fillData, noteWritable, tlbEntry } from './banks';
+import { cachedCode, emptyEntry, fillCode, fillData, invalidTag, noteWritable } from './banks';
 
 export const ACCESS_READ: u32 = 0;
 export const ACCESS_WRITE: u32 = 1;
@@ -176,19 +174,17 @@ export function fillTlb(cpu: usize, va: u64, access: u32): usize {
     fillCode(cpu, page, host);
     return byte;
   }
-  let writeTag = INVALID_TAG;
-  let bits: u32 = 0;
+  let writeTag = invalidTag(page);
   if (leafWritable && leafDirty && !isM2p(va)) {
     const record = frameRecordOf(host);
     noteWritable(record, page);
     if (!(atomic.load<u32>(record, FRAME_FLAGS) & FRAMEF_WRITE_CACHED)) atomic.or<u32>(record, FRAMEF_WRITE_CACHED, FRAME_FLAGS);
     // Order matters: whoever marks the frame sets the mark first and looks at WRITE_CACHED second.
-    if (frameIsMarked(record)) bits = TLB_SLOW_WRITE;
-    else writeTag = page;
+    if (!frameIsMarked(record)) writeTag = page;
   }
   // Watched pages are translated anew for each access, which memory.ts then reports.
-  if (load<u32>(cpu, VCPU_STEPPING) && watchesPage(cpu, va)) memory.fill(tlbEntry(cpu, va), 0xff, TLB_ENTRY_BYTES);
-  else fillData(cpu, page, host, writeTag, bits);
+  if (load<u32>(cpu, VCPU_STEPPING) && watchesPage(cpu, va)) emptyEntry(cpu, va);
+  else fillData(cpu, page, host, writeTag);
   return byte;
 }
 

@@ -229,9 +229,9 @@ const moveExtended =
     const { w } = e;
     if (inMemory(i)) {
       e.readOperand(i, bytes);
-      const signedLoad =
-        bytes === 1 ? memoryOp.i64Load8S : bytes === 2 ? memoryOp.i64Load16S : bytes === 4 ? memoryOp.i64Load32S : memoryOp.i64Load;
-      e.loadHostBy(signed ? signedLoad : bytes === 1 ? memoryOp.i64Load8U : memoryOp.i64Load16U);
+      if (signed) e.loadHost(bytes);
+      else e.loadHostBy(bytes === 1 ? memoryOp.i64Load8U : memoryOp.i64Load16U);
+      if (signed && bytes === 4) w.emit(op.i64Extend32S);
     } else {
       const value = e.registerValue(i.rm, bytes, local.t0);
       if (signed) e.pushExtended(value, bytes);

@@ -9,6 +9,7 @@
  */
 import {
   JUMP,
+  PAGE_BYTES,
   REDO,
   TLB_ADDEND,
   TLB_ENTRIES,
@@ -378,13 +379,11 @@ export class Emitter {
     this.pushTlbEntry();
     w.tee(local.entry);
     w.memory(memoryOp.i64Load, tag);
+    // What it differs in from the tag must be an offset with room for the access (cpu/banks.ts).
     w.get(local.address);
-    if (bytes > 1) {
-      w.i64(bytes - 1);
-      w.emit(op.i64Add);
-    }
-    w.i64(-4096);
-    w.emit(op.i64And, op.i64Ne);
+    w.emit(op.i64Xor);
+    w.i64(PAGE_BYTES - bytes);
+    w.emit(op.i64GtU);
     w.ifUnlikely();
     if (this.refills) {
       w.get(local.cpu);
@@ -476,9 +475,17 @@ export class Emitter {
 
   /** Pushes what was made accessible last: 8 and 4 bytes as they are (zero-extended), 1 and 2 sign-extended. */
   loadHost(bytes: number): void {
-    this.loadHostBy(
-      bytes === 8 ? memoryOp.i64Load : bytes === 4 ? memoryOp.i64Load32U : bytes === 2 ? memoryOp.i64Load16S : memoryOp.i64Load8S,
-    );
+    // Of a load that extends the sign V8 makes two instructions that both load.
+    const [opcode, extend] =
+      bytes === 8
+        ? [memoryOp.i64Load]
+        : bytes === 4
+          ? [memoryOp.i64Load32U]
+          : bytes === 2
+            ? [memoryOp.i64Load16U, op.i64Extend16S]
+            : [memoryOp.i64Load8U, op.i64Extend8S];
+    this.loadHostBy(opcode);
+    if (extend !== undefined) this.w.emit(extend);
   }
 
   loadHostBy(opcode: number): void {

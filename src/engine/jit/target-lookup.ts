@@ -1,5 +1,5 @@
 /**
- * Which target of a region an address is: a table in the region's data, of { i32 position, u32 number of the target } each,
+ * Which target of a region an address is: a table in the region's data, of { u32 number of the target, i32 position } each,
  * that is looked up by some bits of the position. The bits are chosen so that no two targets fall together.
  */
 import { type Emitter, local } from './emitter.ts';
@@ -26,9 +26,9 @@ export function placeLookup(targets: readonly Block[], place: (bytes: Uint8Array
   const { shift, slots } = bits;
   const table = new Int32Array((slots * SLOT_BYTES) / 4);
   // A slot nobody has says the truth about the first target.
-  for (let slot = 0; slot < slots; slot++) table.set([positions[0] ?? 0, 0], slot * 2);
+  for (let slot = 0; slot < slots; slot++) table.set([0, positions[0] ?? 0], slot * 2);
   positions.forEach((position, number) => {
-    table.set([position, number], ((position >> shift) & (slots - 1)) * 2);
+    table.set([number, position], ((position >> shift) & (slots - 1)) * 2);
   });
   const at = place(new Uint8Array(table.buffer));
   return {

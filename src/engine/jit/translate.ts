@@ -298,8 +298,10 @@ export class RegionTranslator {
     if (lookup !== null && dispatch !== null) {
       const { state, retired } = e;
       lookup.pushSlot(e);
-      w.tee(local.entry);
-      w.memory(memoryOp.i64Load32S, lookup.at);
+      w.memory(memoryOp.i64Load, lookup.at);
+      w.tee(local.t3);
+      w.i64(32);
+      w.emit(op.i64ShrS);
       w.get(local.page);
       w.emit(op.i64Add);
       w.get(local.rip);
@@ -311,8 +313,8 @@ export class RegionTranslator {
       e.exitToRip();
       w.end();
       convertFlags(e, DYNAMIC);
-      w.get(local.entry);
-      w.memory(memoryOp.i32Load, lookup.at + 4);
+      w.get(local.t3);
+      w.emit(op.i32WrapI64);
       w.set(local.target);
       w.br(dispatch);
       w.end();
@@ -322,15 +324,21 @@ export class RegionTranslator {
     e.exitToRip();
   }
 
-  /** Pushes whether the budget is used up or something was asked of the vCPU. */
+  /**
+   * Pushes whether the budget is used up or something was asked of the vCPU. That by a plain load, since an atomic one comes with a
+   * check of its alignment: an engine that hoists it out of a loop would be late by what the budget allows at most.
+   */
   private pushInterrupted(): void {
     const { w } = this.e;
     w.get(local.budget);
     w.i32(1);
-    w.emit(op.i32LtS);
+    w.emit(op.i32Sub);
+    w.i32(0);
     w.get(local.cpu);
-    w.atomicLoad32(VCPU_REQUEST);
-    w.emit(op.i32Or);
+    w.memory(memoryOp.i32Load, VCPU_REQUEST);
+    w.emit(op.i32Sub, op.i32Or);
+    w.i32(0);
+    w.emit(op.i32LtS);
   }
 
   private branch(flow: FlowBlock, i: Instruction): void {

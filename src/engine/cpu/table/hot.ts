@@ -26,7 +26,7 @@ const BY_ROW = 'return stop(cpu, op, start, remaining, STOP_ROW);';
 /** `const p`: pointer to so many bytes at an address of which the TLB knows that they may be accessed. */
 const accessible = (address: string, bytes: number, tag: 'TLB_READ' | 'TLB_WRITE'): string =>
   `const va = ${address}; const entry = tlbEntry(cpu, va);
-  if (load<u64>(entry, ${tag}) != ((va + ${bytes - 1}) & PAGE_MASK)) ${BY_ROW}
+  if (!serves(load<u64>(entry, ${tag}), va, ${bytes})) ${BY_ROW}
   const p = <usize>load<u32>(entry, TLB_ADDEND) + <usize>va; `;
 /** `const p`: pointer to the memory operand. */
 const readMemory = (width: Width): string => accessible(ADDRESS, width / 8, 'TLB_READ');
@@ -258,7 +258,7 @@ const others: HotCase[] = [
 /** Stores `value` below RSP, which moves. */
 const push = (value: string): string =>
   `const rsp = load<u64>(cpu, VCPU_RSP) - 8; const slot = tlbEntry(cpu, rsp);
-  if (load<u64>(slot, TLB_WRITE) != ((rsp + 7) & PAGE_MASK)) ${BY_ROW}
+  if (!serves(load<u64>(slot, TLB_WRITE), rsp, 8)) ${BY_ROW}
   store<u64>(<usize>load<u32>(slot, TLB_ADDEND) + <usize>rsp, ${value});
   store<u64>(cpu, rsp, VCPU_RSP); `;
 /** `const p`: pointer to the eight bytes at \`rsp\`. */
