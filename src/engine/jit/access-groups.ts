@@ -28,6 +28,8 @@ export interface Behaviour {
   /** Registers that are read or may keep their value, and those that are written. */
   readonly needed: number;
   readonly written: number;
+  /** It may leave the region otherwise than by a look of its accesses, which come before all it does. */
+  readonly leaves: boolean;
 }
 
 /** What an access of a group is to do. */

@@ -1,7 +1,8 @@
 /** Conditions of Jcc, SETcc and CMOVcc, and the carry, out of the flag state: one comparison where the state allows it. */
 import { CC_ADC, CC_ADD, CC_DEC, CC_EXPLICIT, CC_IMUL, CC_INC, CC_LOGIC, CC_MUL, CC_SBB, CC_SHL, CC_SUB } from '../cpu/layout.ts';
 import { flagsToMemory } from './emit-flags.ts';
-import { type Emitter, local } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
+import { local } from './locals.ts';
 import { DYNAMIC, KIND_MASK, NARROW, RESULT_IS_DIFFERENCE, RESULT_IS_SUM, ROTATED, SPECIAL } from '../cpu/region-exit-state.ts';
 import { service } from './wasm-module.ts';
 import { I32, op } from './wasm-writer.ts';

@@ -1,6 +1,7 @@
 /** A call of an instruction's handler inside translated code, with only the registers in memory that it looks at. */
 import { JUMP, VCPU_RIP } from '../cpu/layout.ts';
-import { type Emitter, local } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
+import { local } from './locals.ts';
 import type { Instruction } from './instruction.ts';
 import { service } from './wasm-module.ts';
 import { type Label, memoryOp, op } from './wasm-writer.ts';
@@ -23,7 +24,7 @@ export interface CallOptions {
 export function callOperation(e: Emitter, i: Instruction, options: CallOptions): void {
   const { w, vectors } = e;
   const { reads, writes, vectorReads = 0, vectorWrites = 0, clean } = options;
-  e.storeRegisters(e.stale(reads));
+  e.registers.settle(reads);
   vectors.store(vectorReads & vectors.written);
   e.pushOperation(i);
   if (clean === undefined) w.call(service.callHandler);
@@ -32,7 +33,7 @@ export function callOperation(e: Emitter, i: Instruction, options: CallOptions):
     w.call(service.callFloatHandler);
   }
   w.set(local.status);
-  e.loadRegisters(writes);
+  e.registers.load(writes);
   vectors.load(vectorWrites);
   if (clean !== undefined) vectors.refresh();
   w.get(local.status);

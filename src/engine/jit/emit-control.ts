@@ -1,7 +1,8 @@
 /** Emitters of indirect transfers, and of the memory part of calls and returns. Direct transfers are the region's structure. */
 import { REDO, VCPU_RSP } from '../cpu/layout.ts';
 import { pushStack, readStack, rmValue } from './emit-integer.ts';
-import { type Emitter, local } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
+import { local } from './locals.ts';
 import { type Instruction, nextPosition } from './instruction.ts';
 import { op } from './wasm-writer.ts';
 

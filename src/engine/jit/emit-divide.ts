@@ -2,7 +2,8 @@
 import { VCPU_RAX, VCPU_RDX } from '../cpu/layout.ts';
 import { callOperation, withCold } from './emit-call.ts';
 import { type EmitInstruction, rmValue } from './emit-integer.ts';
-import { type Emitter, local } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
+import { local } from './locals.ts';
 import { vectorRegisterUse } from './handlers.ts';
 import { inMemory } from './instruction.ts';
 import { type Label, op } from './wasm-writer.ts';

@@ -16,7 +16,8 @@ import {
   ROTATED_RIGHT,
   SPECIAL,
 } from '../cpu/region-exit-state.ts';
-import { type Emitter, local } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
+import { local } from './locals.ts';
 import { type FlagState, withoutRotate } from './flags.ts';
 import { service } from './wasm-module.ts';
 import { memoryOp, op } from './wasm-writer.ts';

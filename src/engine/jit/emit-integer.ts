@@ -1,7 +1,8 @@
 /** Emitters of data movement, arithmetic and the stack. Each leaves no trace before its last possible way out. @sdm Vol.2 */
 import { VCPU_RAX, VCPU_RBP, VCPU_RDX, VCPU_RSP } from '../cpu/layout.ts';
 import { pushCarry, pushCondition } from './conditions.ts';
-import { type Emitter, type Value, local } from './emitter.ts';
+import type { Emitter, Value } from './emitter.ts';
+import { local } from './locals.ts';
 import { type Instruction, inMemory } from './instruction.ts';
 import { service } from './wasm-module.ts';
 import { memoryOp, op } from './wasm-writer.ts';

@@ -2,7 +2,8 @@
 import { CC_DEC, CC_INC, CC_SHL, VCPU_RCX } from '../cpu/layout.ts';
 import type { EmitInstruction } from './emit-integer.ts';
 import { convertFlags, flagsToMemory, replaceByRotated } from './emit-flags.ts';
-import { type Emitter, type Value, local } from './emitter.ts';
+import type { Emitter, Value } from './emitter.ts';
+import { local } from './locals.ts';
 import { DYNAMIC, IN_MEMORY } from '../cpu/region-exit-state.ts';
 import { shiftCount } from './flags.ts';
 import { type Instruction, inMemory } from './instruction.ts';

@@ -2,7 +2,8 @@
 import { withCold } from './emit-call.ts';
 import { requireClean, requireDefaultMode } from './emit-sse-float.ts';
 import { type EmitVector, callCold, isRegisterForm, loadScalar, pushVectorSource } from './emit-vector.ts';
-import { type Emitter, local } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
+import { local } from './locals.ts';
 import { type Instruction, inMemory } from './instruction.ts';
 import { ALL32, ALL64, LOW32, LOW64 } from './vectors.ts';
 import { simd } from './wasm-simd.ts';

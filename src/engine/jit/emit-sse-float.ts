@@ -5,7 +5,8 @@
 import { VCPU_CC_R } from '../cpu/layout.ts';
 import { withCold } from './emit-call.ts';
 import { type EmitVector, callCold, isRegisterForm, loadScalar, loadTarget, pushVectorSource } from './emit-vector.ts';
-import { type Emitter, local } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
+import { local } from './locals.ts';
 import type { Instruction } from './instruction.ts';
 import { ALL32, ALL64, LOW32, LOW64 } from './vectors.ts';
 import { simd } from './wasm-simd.ts';

@@ -1,6 +1,7 @@
 /** Emitters of packed integer arithmetic, comparison and logic: SSE2, SSSE3, SSE4. They raise no exceptions. @sdm Vol. 2 */
 import { type EmitVector, isRegisterForm, pushVectorSource } from './emit-vector.ts';
-import { type Emitter, local } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
+import { local } from './locals.ts';
 import { simd } from './wasm-simd.ts';
 import { op } from './wasm-writer.ts';
 

@@ -1,6 +1,7 @@
 /** Emitters of moves between XMM registers, memory and general registers, single elements among them. @sdm Vol. 2 */
 import { type EmitVector, isRegisterForm, pushAlignedAddress, pushVectorSource, readOperand } from './emit-vector.ts';
-import { type Emitter, local } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
+import { local } from './locals.ts';
 import { type Instruction, inMemory } from './instruction.ts';
 import { ALL32, ALL64, LOW32, LOW64 } from './vectors.ts';
 import { simd } from './wasm-simd.ts';

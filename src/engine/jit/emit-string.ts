@@ -17,7 +17,8 @@ import {
   VCPU_RSI,
 } from '../cpu/layout.ts';
 import type { EmitInstruction } from './emit-integer.ts';
-import { type Emitter, local } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
+import { local } from './locals.ts';
 import type { Instruction } from './instruction.ts';
 import { service } from './wasm-module.ts';
 import { memoryOp, op } from './wasm-writer.ts';

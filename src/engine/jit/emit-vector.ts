@@ -1,7 +1,8 @@
 /** What emitters of vector instructions share: permission, operands, and the cold path, the row's handler. */
 import { OPF_MEMORY, REDO, VCPU_CR0, VCPU_PAGE, VCPU_ZERO } from '../cpu/layout.ts';
 import { callOperation } from './emit-call.ts';
-import { type Emitter, local } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
+import { local } from './locals.ts';
 import { vectorRegisterUse, xmmUse } from './handlers.ts';
 import { type Instruction, inMemory, instructionPage } from './instruction.ts';
 import { simd } from './wasm-simd.ts';

@@ -38,58 +38,13 @@ import {
 } from '../cpu/region-exit-state.ts';
 import { AccessOrder } from './access-order.ts';
 import type { FlagState } from './flags.ts';
-import { type Access, GROUP_LOCALS, type GroupedAccess, simpleAddress } from './access-groups.ts';
+import { type Access, type GroupedAccess, simpleAddress } from './access-groups.ts';
 import { type Instruction, instructionPage } from './instruction.ts';
+import { VECTOR_LOCALS, local } from './locals.ts';
+import { Registers } from './registers.ts';
 import { Vectors } from './vectors.ts';
 import { service } from './wasm-module.ts';
-import { FunctionWriter, I32, I64, type Label, memoryOp, op } from './wasm-writer.ts';
-
-/** Parameters and locals. */
-export const local = {
-  cpu: 0,
-  /** Where the region's data are (translation.ts). */
-  data: 1,
-  /** Number of the target to go to. */
-  target: 2,
-  /** Address of the region's first page. */
-  page: 3,
-  /** General register n is at `registers + n`. */
-  registers: 4,
-  ccA: 20,
-  ccB: 21,
-  ccR: 22,
-  rotated: 23,
-  rip: 24,
-  address: 25,
-  t0: 26,
-  t1: 27,
-  t2: 28,
-  t3: 29,
-  t4: 30,
-  /** The way out: EXIT_* of cpu/region-exit-state.ts, and in the upper half a position, relative to `page`. */
-  exit: 31,
-  kind: 32,
-  host: 33,
-  tlb: 34,
-  budget: 35,
-  status: 36,
-  entry: 37,
-  rotateBits: 38,
-  epoch: 39,
-  /** Host addresses of groups of accesses. */
-  groups: 40,
-} as const;
-const PARAMETERS = 4;
-const I64_LOCALS = 28;
-const I32_LOCALS = 8 + GROUP_LOCALS;
-
-export const LOCAL_DECLARATIONS: readonly (readonly [count: number, type: number])[] = [
-  [I64_LOCALS, I64],
-  [I32_LOCALS, I32],
-];
-
-/** First local that is free for vector registers. */
-const VECTOR_LOCALS = PARAMETERS + I64_LOCALS + I32_LOCALS;
+import { FunctionWriter, type Label, memoryOp, op } from './wasm-writer.ts';
 
 /** An operand whose 64 bits can be pushed more than once; of 32-bit operands the upper half is arbitrary. */
 export type Value = { readonly local: number } | { readonly low: number; readonly high: number };
@@ -108,6 +63,7 @@ const TLB_INDEX_MASK = (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES;
 
 export class Emitter {
   readonly w = new FunctionWriter();
+  readonly registers = new Registers(this.w);
   readonly vectors = new Vectors(this.w, VECTOR_LOCALS);
   readonly order: AccessOrder;
   /** Makes bytes part of the region's data; where they are there. */
@@ -121,27 +77,14 @@ export class Emitter {
   rawExit: Label = 0;
   /** LEAVES_* of the ways out so far. */
   leaves = 0;
-  /** Registers that the region writes, and those it uses at all. */
-  written = 0;
-  used = 0;
-  /** Registers that are read, or written on some ways through the present instruction only. */
-  needed = 0;
-  /** Nesting at which a write is on all ways through the instruction. */
-  nesting = 0;
-  /** Where registers are written through: those whose locals are right at this point of the code. */
-  available = 0;
   /** What the accesses of the present instruction are to do (access-groups.ts); they are noted as they are made. */
   plan: readonly (GroupedAccess | null)[] | null = null;
   accesses: Access[] = [];
+  /** Ways out emitted so far, but for those of looks of the accesses above. */
+  exits = 0;
   /** The local, and an offset from it, at which is what was made accessible last. */
   private host: number = local.host;
   private hostOffset = 0;
-  /**
-   * Registers are written to memory at once, not on the way out, and read from there when they are first needed, not on the way in.
-   * There is a way out for every four instructions, and few are executed between two of them: so the code is smaller by far
-   * and cheaper to compile; loops take up to half as long again.
-   */
-  writesThrough = false;
   /** The region's code lies in more than one page. */
   manyPages = false;
   /** A TLB miss is served here; else it is a way out, of which engines make much less. */
@@ -153,24 +96,6 @@ export class Emitter {
   }
 
   // ---- calls of handlers ----------------------------------------------------------------------------------------------
-
-  loadRegisters(mask: number): void {
-    for (let n = 0; n < 16; n++) {
-      if (!(mask & (1 << n))) continue;
-      this.w.get(local.cpu);
-      this.w.memory(memoryOp.i64Load, n * 8);
-      this.w.set(local.registers + n);
-    }
-  }
-
-  storeRegisters(mask: number): void {
-    for (let n = 0; n < 16; n++) {
-      if (!(mask & (1 << n))) continue;
-      this.w.get(local.cpu);
-      this.w.get(local.registers + n);
-      this.w.memory(memoryOp.i64Store, n * 8);
-    }
-  }
 
   /** Pushes the parameters of a handler. */
   pushOperation(i: Instruction): void {
@@ -190,61 +115,19 @@ export class Emitter {
 
   // ---- registers -------------------------------------------------------------------------------------------------------
 
-  register(slot: number): number {
-    return local.registers + (slot >> 3);
-  }
-
-  private noteRead(slot: number): number {
-    const bit = 1 << (slot >> 3);
-    this.used |= bit;
-    this.needed |= bit;
-    return this.register(slot);
-  }
-
-  private noteWrite(slot: number): number {
-    const bit = 1 << (slot >> 3);
-    this.used |= bit;
-    this.written |= bit;
-    if (this.w.nesting !== this.nesting) this.needed |= bit;
-    return this.register(slot);
-  }
-
-  /** Before an instruction that needs and writes these registers. */
-  fetchRegisters(needed: number, written: number): void {
-    if (!this.writesThrough) return;
-    this.loadRegisters(needed & ~this.available);
-    this.available |= needed | written;
-  }
-
-  /** A handler has written these registers. */
-  refetchRegisters(written: number): void {
-    if (this.writesThrough) this.available &= ~written;
-    else this.loadRegisters(written & this.used);
-  }
-
   /** Pushes a register's 64 bits. */
   getRegister(slot: number): void {
-    this.w.get(this.noteRead(slot));
+    this.w.get(this.registers.read(slot));
   }
 
   /** Pops the register's 64 bits. */
   setRegister(slot: number): void {
-    const { w } = this;
-    w.set(this.noteWrite(slot));
-    if (!this.writesThrough) return;
-    w.get(local.cpu);
-    w.get(this.register(slot));
-    w.memory(memoryOp.i64Store, slot & ~7);
-  }
-
-  /** Of these registers those that may differ from what is in memory. */
-  stale(mask: number): number {
-    return this.writesThrough ? 0 : mask & this.written;
+    this.registers.set(slot);
   }
 
   /** The register operand as a value: 4 and 8 bytes as they are, 1 and 2 sign-extended into `scratch`. */
   registerValue(slot: number, size: number, scratch: number): Value {
-    if (size >= 4) return { local: this.noteRead(slot) };
+    if (size >= 4) return { local: this.registers.read(slot) };
     this.getRegister(slot);
     if (slot & 1) {
       this.w.i64(8);
@@ -373,7 +256,7 @@ export class Emitter {
   }
 
   private lookUp(bytes: number, tag: number, slow: number, position: number, host: number): void {
-    const { w } = this;
+    const { exits, w } = this;
     w.tee(local.address);
     w.emit(op.i32WrapI64);
     this.pushTlbEntry();
@@ -403,6 +286,7 @@ export class Emitter {
       w.end();
       this.hostByEntry(host);
     }
+    this.exits = exits;
   }
 
   /** Leaves in `host` where the address is by its TLB entry. */
@@ -421,8 +305,8 @@ export class Emitter {
     const planned = this.plan?.[this.accesses.length - 1] ?? null;
     if (planned === null) {
       push();
-      if (access.write) this.writable(access.bytes, position);
-      else this.readable(access.bytes, position);
+      if (access.write) this.access(access.bytes, TLB_WRITE, service.writableForRegion, position);
+      else this.access(access.bytes, TLB_READ, service.readableSlow, position);
       return;
     }
     const host = local.groups + planned.group;
@@ -467,10 +351,12 @@ export class Emitter {
   /** Pops an address; `host` is where it can be read. The instruction at `position` must have had no effect yet. */
   readable(bytes: number, position: number): void {
     this.access(bytes, TLB_READ, service.readableSlow, position);
+    this.exits++;
   }
 
   writable(bytes: number, position: number): void {
     this.access(bytes, TLB_WRITE, service.writableForRegion, position);
+    this.exits++;
   }
 
   /** Pushes what was made accessible last: 8 and 4 bytes as they are (zero-extended), 1 and 2 sign-extended. */
@@ -525,6 +411,7 @@ export class Emitter {
   /** Leaves, by the epilogue, at an address relative to that in the local `base`. */
   private leave(base: number, position: number, status: number): void {
     const { w } = this;
+    this.exits++;
     const known = status === STATUS_LOCAL ? 0 : status << EXIT_STATUS_SHIFT;
     if (base !== local.page) {
       w.get(base);
@@ -561,7 +448,7 @@ export class Emitter {
   /** What ways out go to: writes registers, budget and RIP back and what flags are made of; leaves the result on the stack. */
   writeBack(): void {
     const { w } = this;
-    this.storeRegisters(this.stale(this.written));
+    this.registers.settle(this.registers.written);
     this.store(VCPU_BUDGET, memoryOp.i32Store, local.budget);
     if (this.leaves & LEAVES_OPERANDS) {
       this.store(VCPU_LEFT_A, memoryOp.i64Store, local.ccA);

@@ -8,7 +8,7 @@ import { doubleShiftEmitters, rotateThroughCarry } from './emit-shift-double.ts'
 import { shiftEmitters } from './emit-shift.ts';
 import { vectorEmitters } from './emit-sse.ts';
 import { stringEmitters } from './emit-string.ts';
-import { local } from './emitter.ts';
+import { local } from './locals.ts';
 import { isThroughCarry } from './flags.ts';
 import { type Instruction, inMemory, isLocked } from './instruction.ts';
 

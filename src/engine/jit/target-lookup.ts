@@ -2,7 +2,8 @@
  * Which target of a region an address is: a table in the region's data, of { u32 number of the target, i32 position } each,
  * that is looked up by some bits of the position. The bits are chosen so that no two targets fall together.
  */
-import { type Emitter, local } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
+import { local } from './locals.ts';
 import type { Block } from './region.ts';
 import { op } from './wasm-writer.ts';
 

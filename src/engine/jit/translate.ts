@@ -17,7 +17,8 @@ import { pushCondition } from './conditions.ts';
 import { emitCall, emitIndirect, emitReturn } from './emit-control.ts';
 import { emitterOf } from './emitters.ts';
 import { convertFlags, flagsToMemory } from './emit-flags.ts';
-import { Emitter, LOCAL_DECLARATIONS, local } from './emitter.ts';
+import { Emitter } from './emitter.ts';
+import { LOCAL_DECLARATIONS, local } from './locals.ts';
 import { DEAD, DYNAMIC, IN_MEMORY } from '../cpu/region-exit-state.ts';
 import { type BlockFlags, analyseFlags, flagUse, stateBehind } from './flags.ts';
 import { type Flow, type FlowBlock, analyseFlow, dominates } from './flow.ts';
@@ -27,6 +28,7 @@ import type { Block, Region, Target } from './region.ts';
 import { type TargetLookup, placeLookup } from './target-lookup.ts';
 import { analyseVectors } from './vector-flow.ts';
 import { type TranslatedCode, dataOfPages } from './translation.ts';
+import { type RegisterState, Registers } from './registers.ts';
 import { type Facts, NO_FACTS } from './vectors.ts';
 import { type FunctionBody, service } from './wasm-module.ts';
 import { ByteWriter, type Label, memoryOp, op } from './wasm-writer.ts';
@@ -41,6 +43,8 @@ export class RegionTranslator {
   private facts: ReadonlyMap<Block, Facts> = new Map();
   private readonly loops = new Map<Block, Label>();
   private readonly joins = new Map<Block, Label>();
+  /** What is known of registers on all ways so far to each join. */
+  private readonly arrivals = new Map<Block, RegisterState>();
   /** The loop around a region with several targets, and the numbers of those. */
   private dispatch: Label | null = null;
   private readonly numbers = new Map<Block, number>();
@@ -70,6 +74,7 @@ export class RegionTranslator {
     this.flags = analyseFlags(this.flow);
     this.loops.clear();
     this.joins.clear();
+    this.arrivals.clear();
     this.dispatch = null;
     this.numbers.clear();
     this.flow.targets.forEach((block, number) => this.numbers.set(block, number));
@@ -82,7 +87,7 @@ export class RegionTranslator {
     this.behaviours.clear();
     this.facts = findRegisters(e, this.probe, region, this.flow, this.behaviours);
     this.plans = planAccesses(this.flow, (i) => this.behaviours.get(i));
-    e.writesThrough = !thorough || !this.flow.blocks.some(({ loopHeader }) => loopHeader);
+    e.registers.writesThrough = !thorough || !this.flow.blocks.some(({ loopHeader }) => loopHeader);
     this.prologue(region);
     e.rawExit = e.w.block();
     e.epilogue = e.w.block();
@@ -122,8 +127,7 @@ export class RegionTranslator {
   private prologue(region: Region): void {
     const { e } = this;
     const { w } = e;
-    if (!e.writesThrough) e.loadRegisters(e.used);
-    e.available = 0;
+    e.registers.begin();
     e.vectors.prepare();
     for (const [to, offset] of [
       [local.tlb, VCPU_TLB],
@@ -150,7 +154,7 @@ export class RegionTranslator {
     }
     if (flow.loopHeader) {
       this.loops.set(flow.block, w.loop());
-      this.e.available = 0;
+      this.e.registers.resume(undefined);
     }
     const joins = flow.dominated.filter((child) => child.forwardEdges > 1);
     this.within(flow, joins);
@@ -176,9 +180,7 @@ export class RegionTranslator {
       this.joins.set(last.block, w.block());
       open(rest.slice(0, -1));
       w.end();
-      this.joins.delete(last.block);
-      this.e.available = 0;
-      this.tree(last);
+      this.join(last, this.numbers.has(last.block));
     };
     open(inside);
     w.end();
@@ -196,9 +198,19 @@ export class RegionTranslator {
     this.joins.set(last.block, w.block());
     this.within(flow, joins.slice(0, -1));
     w.end();
-    this.joins.delete(last.block);
-    this.e.available = 0;
-    this.tree(last);
+    this.join(last, false);
+  }
+
+  /** Goes on with a block that all ways to have been emitted, but for those `byNumber`. */
+  private join(flow: FlowBlock, byNumber: boolean): void {
+    this.joins.delete(flow.block);
+    this.e.registers.resume(byNumber ? undefined : this.arrivals.get(flow.block));
+    this.tree(flow);
+  }
+
+  /** Notes a way to a join from here. */
+  private arrive(block: Block): void {
+    this.arrivals.set(block, Registers.meet(this.arrivals.get(block), this.e.registers.state));
   }
 
   private block(flow: FlowBlock): void {
@@ -218,7 +230,7 @@ export class RegionTranslator {
       e.accesses = [];
       e.plan = plan?.[n] ?? null;
       const needed = flags.needed[n] === true;
-      this.fetchRegisters(instruction);
+      this.prepareRegisters(instruction);
       if (n === last && this.transfer(flow, instruction)) return;
       this.instruction(instruction, needed);
       e.state = this.stateNow(instruction, needed);
@@ -233,13 +245,18 @@ export class RegionTranslator {
   }
 
   private finishBlock(): void {
+    this.e.registers.flush();
     this.e.countRetired(this.e.retired);
     this.e.retired = 0;
   }
 
-  private fetchRegisters(i: Instruction): void {
-    const { needed = 0, written = 0 } = (i.treatment === 'native' && this.behaviours.get(i)) || {};
-    this.e.fetchRegisters(needed, written);
+  private prepareRegisters(i: Instruction): void {
+    const { plan, registers } = this.e;
+    const behaviour = i.treatment === 'native' ? this.behaviours.get(i) : undefined;
+    registers.defers = behaviour?.leaves === false;
+    const looks = behaviour?.accesses.some((_, n) => plan?.[n]?.first !== null) === true;
+    if (!registers.defers || looks) registers.flush();
+    registers.fetch(behaviour?.needed ?? 0, behaviour?.written ?? 0);
   }
 
   private instruction(i: Instruction, needed: boolean): void {
@@ -294,6 +311,7 @@ export class RegionTranslator {
   private goToRip(): void {
     const { e, lookup, dispatch } = this;
     const { w } = e;
+    e.registers.flush();
     e.retired++;
     if (lookup !== null && dispatch !== null) {
       const { state, retired } = e;
@@ -347,17 +365,20 @@ export class RegionTranslator {
     if (taken === null || next === null) return;
     e.retired++;
     this.finishBlock();
-    const { available, state } = e;
+    const { state } = e;
     pushCondition(e, i.aux);
+    const known = e.registers.state;
     const label = this.plainLabel(flow, taken);
-    if (label !== null) e.w.brIf(label);
-    else {
+    if (label !== null) {
+      if (taken.block !== null) this.arrive(taken.block);
+      e.w.brIf(label);
+    } else {
       e.w.if();
       this.edge(flow, taken);
       e.w.end();
     }
     e.state = state;
-    e.available = available;
+    e.registers.resume(known);
     e.retired = 0;
     this.edge(flow, next);
   }
@@ -385,7 +406,10 @@ export class RegionTranslator {
       convertFlags(e, wanted);
       const label = this.joins.get(target.block);
       if (label === undefined) this.tree(to);
-      else w.br(label);
+      else {
+        this.arrive(target.block);
+        w.br(label);
+      }
       return;
     }
     const back = dominates(this.flow.blocks, to, flow) ? this.loops.get(target.block) : undefined;
@@ -433,7 +457,7 @@ export class RegionTranslator {
     const { w } = e;
     const touchesVectors = isVectorRow(i.row);
     flagsToMemory(e);
-    e.storeRegisters(e.stale(ALL_REGISTERS));
+    e.registers.settle(ALL_REGISTERS);
     if (touchesVectors) e.vectors.store(e.vectors.written);
     e.pushOperation(i);
     w.call(service.callHandler);
@@ -455,7 +479,7 @@ export class RegionTranslator {
     w.set(local.budget);
     w.br(e.rawExit);
     w.end();
-    e.refetchRegisters(ALL_REGISTERS);
+    e.registers.refetch(ALL_REGISTERS);
     e.state = IN_MEMORY;
     this.leaveIfDropped(i);
   }
@@ -466,7 +490,7 @@ export class RegionTranslator {
     const { w } = e;
     const { reads, writes } = vectorRegisterUse(i);
     const xmm = xmmUse(i);
-    e.storeRegisters(e.stale(reads));
+    e.registers.settle(reads);
     e.vectors.store(xmm.reads & e.vectors.written);
     e.pushOperation(i);
     w.call(service.callHandler);
@@ -477,7 +501,7 @@ export class RegionTranslator {
     w.set(local.rip);
     e.exitWithStatus();
     w.end();
-    e.refetchRegisters(writes);
+    e.registers.refetch(writes);
     e.vectors.load(xmm.writes & e.vectors.used);
     for (let n = 0; n < 16; n++) if (xmm.writes & (1 << n)) e.vectors.forget(n);
     if (i.handler === 'ldmxcsr') {
@@ -498,8 +522,8 @@ function findRegisters(
   behaviours: Map<Instruction, Behaviour>,
 ): ReadonlyMap<Block, Facts> {
   let all = false;
-  probe.used = 0;
-  probe.written = 0;
+  probe.registers.used = 0;
+  probe.registers.written = 0;
   probe.vectors.restart();
   probe.state = IN_MEMORY;
   for (const block of region.blocks) {
@@ -508,18 +532,19 @@ function findRegisters(
       if (i.treatment === 'handler') all = true;
       // With no facts every check is made that could be.
       probe.vectors.assume(NO_FACTS);
-      const before = probe.written;
-      probe.written = 0;
-      probe.needed = 0;
+      const before = probe.registers.written;
+      probe.registers.written = 0;
+      probe.registers.needed = 0;
       probe.accesses = [];
+      probe.exits = 0;
       probeRegisters(probe, i);
-      const written = i.treatment === 'handler' ? ALL_REGISTERS : probe.written;
-      behaviours.set(i, { accesses: probe.accesses, needed: probe.needed, written });
-      probe.written |= before;
+      const written = i.treatment === 'handler' ? ALL_REGISTERS : probe.registers.written;
+      behaviours.set(i, { accesses: probe.accesses, needed: probe.registers.needed, written, leaves: probe.exits > 0 });
+      probe.registers.written |= before;
     }
   }
-  e.used = all ? ALL_REGISTERS : probe.used;
-  e.written = all ? ALL_REGISTERS : probe.written;
+  e.registers.used = all ? ALL_REGISTERS : probe.registers.used;
+  e.registers.written = all ? ALL_REGISTERS : probe.registers.written;
   e.vectors.restart();
   e.vectors.adopt(probe.vectors);
   return analyseVectors(flow, probe, probeRegisters);
@@ -529,12 +554,12 @@ function findRegisters(
 function probeRegisters(probe: Emitter, i: Instruction): void {
   probe.w.restart();
   probe.epilogue = probe.w.block();
-  probe.nesting = probe.w.nesting;
+  probe.registers.nesting = probe.w.nesting;
   if (i.treatment === 'handler' && isVectorRow(i.row)) probe.vectors.forgetAll();
   if (i.treatment === 'vector') {
     const { reads, writes } = vectorRegisterUse(i);
-    probe.used |= reads | writes;
-    probe.written |= writes;
+    probe.registers.used |= reads | writes;
+    probe.registers.written |= writes;
     const xmm = xmmUse(i);
     for (let n = 0; n < 16; n++) if (xmm.writes & (1 << n)) probe.vectors.forget(n);
     if (i.handler === 'ldmxcsr') probe.vectors.forgetAll();
