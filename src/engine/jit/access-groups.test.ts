@@ -1,6 +1,6 @@
 /** Accesses that share one look into the TLB behave as each on its own, wherever they lie and whichever of them faults. */
 import { describe, expect, it } from 'vitest';
-import { EXIT_EXCEPTION, VCPU_INSTRUCTIONS_TRANSLATED, VCPU_REGION_REDOS } from '../cpu/layout.ts';
+import { EXIT_EXCEPTION, VCPU_FS_BASE, VCPU_INSTRUCTIONS_TRANSLATED, VCPU_REGION_REDOS } from '../cpu/layout.ts';
 import { CoreFixture } from '../cpu/testing/fixture.ts';
 import { newState } from '../cpu/testing/machine-state.ts';
 import type { TranslatorCore } from './core.ts';
@@ -9,6 +9,7 @@ import { DEFAULT_OPTIONS, Translator } from './translator.ts';
 const CODE = 0x400000n;
 const LOWER = 0x600000n;
 const UPPER = LOWER + 0x1000n;
+const RCX = 1;
 const RDX = 2;
 const RSP = 4;
 
@@ -84,6 +85,25 @@ const LOOPING = [
   [0xf4],
 ].flat();
 
+/** mov rbx, fs:[rip + ...], with the address of the displacement 0 there, from `at` on. */
+const relative = (at: number, displacement: number): number[] => {
+  const bytes = Buffer.from([0x64, 0x48, 0x8b, 0x1d, 0, 0, 0, 0]);
+  bytes.writeInt32LE(displacement - (Number(CODE) + at + bytes.length), 4);
+  return [...bytes];
+};
+/** Fields at the base of a segment, which is where RSP is: by their offset, and as far from the instruction. */
+const SEGMENT = [
+  [0x64, 0x48, 0x8b, 0x04, 0x25, 8, 0, 0, 0], // mov rax, fs:[8]
+  [0x64, 0x48, 0x01, 0x04, 0x25, 16, 0, 0, 0], // add fs:[16], rax
+  [0x64, 0xc6, 0x04, 0x25, 3, 0, 0, 0, 0x55], // mov byte fs:[3], 0x55
+  relative(27, 20),
+  [0x48, 0x03, 0x44, 0x24, 0x04], // add rax, [rsp+4]
+  relative(40, 32),
+  [0x8e, 0xe1], // mov fs, ecx
+  [0x64, 0x48, 0x8b, 0x14, 0x25, 8, 0, 0, 0], // mov rdx, fs:[8]
+  [0xf4],
+].flat();
+
 type Page = 'writable' | 'read-only' | 'absent';
 
 interface Start {
@@ -111,10 +131,12 @@ function run(program: readonly number[], { lower, upper, rsp, rdx = 0n }: Start,
   });
   state.gpr[RSP] = rsp;
   state.gpr[RDX] = rdx;
+  state.gpr[RCX] = 0n;
   state.rip = CODE;
   fixture.setState(state);
+  fixture.setU64(fixture.cpu + VCPU_FS_BASE, rsp);
   if (translate) {
-    const options = { ...DEFAULT_OPTIONS, thorough: true, everything: true };
+    const options = { ...DEFAULT_OPTIONS, thorough: true, everything: true, minimumInstructions: 1 };
     const translator = new Translator(fixture.exports as unknown as TranslatorCore, fixture.memory, fixture.cpu, options);
     expect(translator.translateAt(CODE)).toBe(true);
   }
@@ -147,6 +169,7 @@ describe('accesses that lie together', () => {
     ['in arms of branches', BRANCHING, [0n, 1n, 2n, 3n]],
     ['in arms that meet', MEETING, [0n, 1n]],
     ['in a loop and behind it', LOOPING, [0n]],
+    ['in a segment', SEGMENT, [0n]],
   ] as const)('%s', (_, program, conditions) => {
     it.each(PAGES)('end as interpreted around a page end: %s below, %s above', (lower, upper) => {
       for (let distance = -24n; distance <= 72n; distance += 4n) {
@@ -164,6 +187,7 @@ describe('accesses that lie together', () => {
     ['in arms of branches', BRANCHING, 11n, -4n],
     ['in arms that meet', MEETING, 8n, -4n],
     ['in a loop', LOOPING, 20n, -4n],
+    ['in a segment', SEGMENT, 6n, -4n],
   ] as const)(
     'stay in the region where they lie in one page, and are given back where not: %s',
     (_, program, instructions, distance) => {

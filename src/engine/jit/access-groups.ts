@@ -15,7 +15,7 @@ import { type Instruction, inMemory, instructionPage, isLocked } from './instruc
 import type { Flow, FlowBlock } from './flow.ts';
 import type { Block } from './region.ts';
 
-/** An access as an emitter makes it: relative to a slot (a register, VCPU_PAGE, VCPU_ZERO); null = no such simple address. */
+/** An access as an emitter makes it: relative to a slot (a register, a segment's base, VCPU_PAGE, VCPU_ZERO); null = no such simple address. */
 export interface Access {
   readonly address: { readonly slot: number; readonly displacement: number } | null;
   readonly bytes: number;
@@ -87,10 +87,18 @@ const PLAIN = new Set([
   'ret',
 ]);
 
+/** In place of a slot: the address of the region's first page plus the base of a segment whose slot this is added to. */
+const PAGE_IN_SEGMENT = 0x1000;
+
 /** The instruction's memory operand as slot and displacement. */
 export function simpleAddress(i: Instruction): Access['address'] {
-  if (i.index !== VCPU_ZERO || i.segment !== VCPU_ZERO) return null;
-  if (i.base === VCPU_PAGE) return { slot: VCPU_PAGE, displacement: i.displacement + instructionPage(i) };
+  const inSegment = i.segment !== VCPU_ZERO;
+  if (i.index !== VCPU_ZERO) return null;
+  if (i.base === VCPU_PAGE) {
+    const slot = inSegment ? PAGE_IN_SEGMENT + i.segment : VCPU_PAGE;
+    return { slot, displacement: i.displacement + instructionPage(i) };
+  }
+  if (inSegment) return i.base === VCPU_ZERO ? { slot: i.segment, displacement: i.displacement } : null;
   return i.base <= VCPU_R15 || i.base === VCPU_ZERO ? { slot: i.base, displacement: i.displacement } : null;
 }
 
@@ -152,6 +160,12 @@ class State {
     return value;
   }
 
+  /** Something else is executed: groups end, and bases of segments may change. */
+  interrupt(): void {
+    this.open = [];
+    for (const slot of this.of.keys()) if (slot > VCPU_PAGE) this.of.delete(slot);
+  }
+
   private set(slot: number, from: number, distance: number): void {
     const { id, offset } = this.at(from);
     this.of.set(slot, { id, offset: (offset + distance) | 0 });
@@ -187,7 +201,8 @@ class State {
       case 'movGE':
         return i.size === 8 && !inMemory(i) ? { slot: i.reg, from: i.rm, distance: 0 } : null;
       case 'lea': {
-        const from = i.size === 8 ? simpleAddress(i) : null;
+        // An address without its segment.
+        const from = i.size === 8 && i.segment === VCPU_ZERO ? simpleAddress(i) : null;
         return from === null ? null : { slot: i.reg, from: from.slot, distance: from.displacement };
       }
       default:
@@ -236,7 +251,7 @@ class Grouping {
       this.places++;
       const behaviour = this.behaviourOf(i);
       const plain = i.treatment === 'native' && !isLocked(i) && !isVectorRow(i.row) && PLAIN.has(i.handler);
-      if (behaviour === undefined || !plain) state.open = [];
+      if (behaviour === undefined || !plain) state.interrupt();
       else {
         behaviour.accesses.forEach((each, access) => {
           if (each.address === null) return;

@@ -17,6 +17,8 @@ import {
   VCPU_RIP,
   VCPU_SAMPLE_LEFT,
   VCPU_SAMPLE_RIP,
+  VECTOR_GP,
+  VECTOR_PF,
 } from '../cpu/layout.ts';
 import type { TranslatorCore } from './core.ts';
 import { EAGER_OPTIONS, Translator } from './translator.ts';
@@ -396,6 +398,32 @@ describe('a fault in a region', () => {
     expect(state.gpr[RAX]).toBe(5n);
     // ZF and PF of the comparison.
     expect(state.rflags & 0x8d5).toBe(0x44);
+  });
+});
+
+describe('an empty TLB', () => {
+  const slot = BigInt(TLB_ENTRIES - 1) << 12n;
+  it.each([
+    ['the lowest page', 0n, VECTOR_PF],
+    ['the highest page', 0xffff_ffff_ffff_f000n, VECTOR_PF],
+    ['the highest page of the lower half', 0x7fff_ffff_f000n, VECTOR_PF],
+    ['the lowest page of the upper half', 0xffff_8000_0000_0000n, VECTOR_PF],
+    ['the last slot', slot, VECTOR_PF],
+    ['no canonical address of the last slot', 0xff00_0000_0000_0000n | slot, VECTOR_GP],
+    ['no canonical address of the first slot', 0x00ff_ffff_ff00_0000n, VECTOR_GP],
+    ['what is all ones but for the slot', 0xffff_ffff_ffff_f000n ^ slot, VECTOR_PF],
+  ])('serves no address: %s', (_, page, vector) => {
+    // add ebx, eax; then mov rcx, [rdi] or mov [rdi], rcx
+    for (const opcode of [0x8b, 0x89])
+      for (const offset of [0n, 8n, 0xff8n, 0xfffn])
+        for (const translates of [false, true]) {
+          machine = new RegionMachine();
+          machine.place(machine.first, 0x01, 0xc3, 0x48, opcode, 0x0f);
+          if (translates) machine.translator.translateAt(CODE);
+          machine.result({ [RDI]: page + offset });
+          expect(machine.fixture.fault().vector, `${page + offset}`).toBe(vector);
+          expect(machine.fixture.getState().rip).toBe(CODE + 2n);
+        }
   });
 });
 
