@@ -165,8 +165,14 @@ function runRegions(cpu: usize, op: usize): u64 {
     const before = left;
     const entry = load<u32>(way, WAY_FUNCTION);
     const tableIndex = entry & ((1 << REGION_ENTRY_SHIFT) - 1);
-    const leftBehind = call_indirect<u32>(tableIndex, cpu, load<u32>(way, WAY_DATA), entry >> REGION_ENTRY_SHIFT, load<u64>(way, WAY_PAGE));
-    status = leaveRegion(cpu, leftBehind);
+    const bits = call_indirect<u32>(
+      tableIndex,
+      cpu,
+      load<u32>(way, WAY_DATA),
+      entry >> REGION_ENTRY_SHIFT,
+      load<u64>(way, WAY_PAGE),
+    );
+    status = leaveRegion(cpu, bits);
     left = load<i32>(cpu, VCPU_BUDGET);
     if (before - left >= LONG_RUN) noteLongRun(cpu, tableIndex, before - left);
     const sampled = ((<u32>entries) & (TRANSITION_PERIOD - 1)) == 0;

@@ -258,7 +258,7 @@ function mappingsOf(cpu: usize): u32 {
 // @ts-ignore: decorator
 @inline
 function wayAt(cpu: usize, rip: u64): usize {
-  return cpu + VCPU_WAYS + (<usize>(rip ^ (rip >> 12)) & (WAY_ENTRIES - 1)) * WAY_BYTES;
+  return cpu + VCPU_WAYS + ((<usize>(rip ^ (rip >> 12))) & (WAY_ENTRIES - 1)) * WAY_BYTES;
 }
 
 /**

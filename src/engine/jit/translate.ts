@@ -4,14 +4,7 @@
  * from. @see Ramsey, "Beyond Relooper" (2022). Blocks that
  * are gone to by number (a region's targets) hang on a loop around a `br_table`.
  */
-import {
-  JUMP,
-  VCPU_BUDGET,
-  VCPU_CODE_EPOCH,
-  VCPU_REQUEST,
-  VCPU_RIP,
-  VCPU_TLB,
-} from '../cpu/layout.ts';
+import { JUMP, VCPU_BUDGET, VCPU_CODE_EPOCH, VCPU_REQUEST, VCPU_RIP, VCPU_TLB } from '../cpu/layout.ts';
 import { type AccessPlan, type Behaviour, planAccesses } from './access-groups.ts';
 import { pushCondition } from './conditions.ts';
 import { emitCall, emitIndirect, emitReturn } from './emit-control.ts';
