@@ -104,6 +104,14 @@ const SEGMENT = [
   [0xf4],
 ].flat();
 
+/** The second is as far from the page of the code as the first from the base of the segment, and lies nowhere. */
+const TWO_BASES = [
+  [0x64, 0x48, 0x8b, 0x04, 0x25, 8, 0, 0, 0], // mov rax, fs:[8]
+  [0x64, 0x48, 0x01, 0x04, 0x25, 16, 0, 0, 0], // add fs:[16], rax
+  relative(18, Number(CODE) + 8),
+  [0xf4],
+].flat();
+
 type Page = 'writable' | 'read-only' | 'absent';
 
 interface Start {
@@ -170,6 +178,7 @@ describe('accesses that lie together', () => {
     ['in arms that meet', MEETING, [0n, 1n]],
     ['in a loop and behind it', LOOPING, [0n]],
     ['in a segment', SEGMENT, [0n]],
+    ['in a segment, by two bases', TWO_BASES, [0n]],
   ] as const)('%s', (_, program, conditions) => {
     it.each(PAGES)('end as interpreted around a page end: %s below, %s above', (lower, upper) => {
       for (let distance = -24n; distance <= 72n; distance += 4n) {
