@@ -122,11 +122,8 @@ export const op = {
 export const memoryOp = {
   i32Load: 0x28,
   i64Load: 0x29,
-  i64Load8S: 0x30,
   i64Load8U: 0x31,
-  i64Load16S: 0x32,
   i64Load16U: 0x33,
-  i64Load32S: 0x34,
   i32Load8U: 0x2d,
   i64Load32U: 0x35,
   i32Store: 0x36,
