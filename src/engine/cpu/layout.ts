@@ -469,6 +469,10 @@ export const OP_SIZE = 11;
 export const OP_DISPLACEMENT = 12;
 /** i64: immediate, sign- or zero-extended as the instruction says; branch target as offset from VCPU_PAGE. */
 export const OP_IMMEDIATE = 16;
+// Of an operation that enters a region, in place of the immediate: u32 host address of the region's data, i32 position of the entry's page
+// behind the region's first.
+export const OP_REGION_DATA = 16;
+export const OP_REGION_POSITION = 20;
 /** u32: for a branch, first operation of the taken block (0 = not linked). */
 export const OP_LINK = 24;
 /** u16: row of the instruction table. u8 OPF_* flags. u8: aux constant of the row. */

@@ -13,10 +13,11 @@ import {
   NEXT,
   OP_AUX,
   OP_HANDLER,
-  OP_IMMEDIATE,
   OP_LENGTH,
   OP_LINK,
   OP_OFFSET,
+  OP_REGION_DATA,
+  OP_REGION_POSITION,
   PAGE_BYTES,
   REDO,
   REGION_DATA,
@@ -160,8 +161,8 @@ function enterByRegion(first: usize, record: usize): void {
   store<u16>(first, HOT_REGION, OP_HANDLER);
   store<u32>(first, entry & ((1 << REGION_ENTRY_SHIFT) - 1), OP_LINK);
   store<u8>(first, <u8>(entry >> REGION_ENTRY_SHIFT), OP_AUX);
-  store<u32>(first, load<u32>(record, REGION_DATA), OP_IMMEDIATE);
-  store<i32>(first, load<i32>(record, REGION_POSITION), OP_IMMEDIATE + 4);
+  store<u32>(first, load<u32>(record, REGION_DATA), OP_REGION_DATA);
+  store<i32>(first, load<i32>(record, REGION_POSITION), OP_REGION_POSITION);
 }
 
 /** To be called for a block just decoded at `host`: enters by a region if there is one. */
@@ -276,8 +277,8 @@ export function wayTo(cpu: usize, rip: u64): usize {
 
 /** Finds the way into the region that `op` at `rip` enters; 0 = its pages do not lie where they did. VCPU_PAGE is that of `rip`. */
 export function findWay(cpu: usize, rip: u64, op: usize): usize {
-  const data = <usize>load<u32>(op, OP_IMMEDIATE);
-  const page = load<u64>(cpu, VCPU_PAGE) - <u64>(<i64>load<i32>(op, OP_IMMEDIATE + 4));
+  const data = <usize>load<u32>(op, OP_REGION_DATA);
+  const page = load<u64>(cpu, VCPU_PAGE) - <u64>(<i64>load<i32>(op, OP_REGION_POSITION));
   if (!sameCodePages(cpu, page, data)) return 0;
   const way = wayAt(cpu, rip);
   store<u64>(way, rip, WAY_RIP);

@@ -4,18 +4,7 @@
  * element across two pages, DF set) leaves the region before the element.
  * @sdm Vol. 1 7.3.9
  */
-import {
-  JUMP,
-  OPF_REP,
-  OPF_REPNE,
-  REDO,
-  VCPU_RAX,
-  VCPU_RCX,
-  VCPU_RDI,
-  VCPU_REQUEST,
-  VCPU_RFLAGS,
-  VCPU_RSI,
-} from '../cpu/layout.ts';
+import { JUMP, OPF_REP, OPF_REPNE, REDO, VCPU_RAX, VCPU_RCX, VCPU_RDI, VCPU_RFLAGS, VCPU_RSI } from '../cpu/layout.ts';
 import type { EmitInstruction } from './emit-integer.ts';
 import type { Emitter } from './emitter.ts';
 import { local } from './locals.ts';
@@ -74,12 +63,8 @@ function repeated(e: Emitter, i: Instruction, pointers: readonly number[], call:
   e.exit(i.position, REDO);
   w.end();
   e.countRetired(1);
-  w.get(local.budget);
-  w.i32(1);
-  w.emit(op.i32LtS);
-  w.get(local.cpu);
-  w.atomicLoad32(VCPU_REQUEST);
-  w.emit(op.i32Or, op.i32Eqz);
+  e.pushInterrupted();
+  w.emit(op.i32Eqz);
   w.brIf(again);
   e.exit(i.position, JUMP);
   w.end();

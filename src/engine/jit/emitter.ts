@@ -23,6 +23,7 @@ import {
   VCPU_LEFT_R,
   VCPU_LEFT_ROTATED,
   VCPU_PAGE,
+  VCPU_REQUEST,
   VCPU_RIP,
   VCPU_ZERO,
 } from '../cpu/layout.ts';
@@ -76,7 +77,7 @@ export class Emitter {
   epilogue: Label = 0;
   rawExit: Label = 0;
   /** LEAVES_* of the ways out so far. */
-  leaves = 0;
+  leftBehind = 0;
   /** What the accesses of the present instruction are to do (access-groups.ts); they are noted as they are made. */
   plan: readonly (GroupedAccess | null)[] | null = null;
   accesses: Access[] = [];
@@ -408,6 +409,23 @@ export class Emitter {
     this.w.set(local.budget);
   }
 
+  /**
+   * Pushes whether the budget is used up or something was asked of the vCPU. That by a plain load, since an atomic one comes with a
+   * check of its alignment: an engine that hoists it out of a loop would be late by what the budget allows at most.
+   */
+  pushInterrupted(): void {
+    const { w } = this;
+    w.get(local.budget);
+    w.i32(1);
+    w.emit(op.i32Sub);
+    w.i32(0);
+    w.get(local.cpu);
+    w.memory(memoryOp.i32Load, VCPU_REQUEST);
+    w.emit(op.i32Sub, op.i32Or);
+    w.i32(0);
+    w.emit(op.i32LtS);
+  }
+
   /** Leaves, by the epilogue, at an address relative to that in the local `base`. */
   private leave(base: number, position: number, status: number): void {
     const { w } = this;
@@ -417,9 +435,9 @@ export class Emitter {
       w.get(base);
       w.set(local.page);
     }
-    if ((this.state & DYNAMIC) === DYNAMIC) this.leaves |= LEAVES_KIND;
-    if (this.state & ROTATED) this.leaves |= LEAVES_ROTATED;
-    if ((this.state & (SPECIAL | DYNAMIC)) !== SPECIAL) this.leaves |= LEAVES_OPERANDS;
+    if ((this.state & DYNAMIC) === DYNAMIC) this.leftBehind |= LEAVES_KIND;
+    if (this.state & ROTATED) this.leftBehind |= LEAVES_ROTATED;
+    if ((this.state & (SPECIAL | DYNAMIC)) !== SPECIAL) this.leftBehind |= LEAVES_OPERANDS;
     w.i64Halves(known | (this.retired << EXIT_RETIRED_SHIFT) | (this.state & EXIT_STATE_MASK), position);
     if (status === STATUS_LOCAL) {
       w.get(local.status);
@@ -450,13 +468,13 @@ export class Emitter {
     const { w } = this;
     this.registers.settle(this.registers.written);
     this.store(VCPU_BUDGET, memoryOp.i32Store, local.budget);
-    if (this.leaves & LEAVES_OPERANDS) {
+    if (this.leftBehind & LEAVES_OPERANDS) {
       this.store(VCPU_LEFT_A, memoryOp.i64Store, local.ccA);
       this.store(VCPU_LEFT_B, memoryOp.i64Store, local.ccB);
       this.store(VCPU_LEFT_R, memoryOp.i64Store, local.ccR);
     }
-    if (this.leaves & LEAVES_KIND) this.store(VCPU_LEFT_KIND, memoryOp.i32Store, local.kind);
-    if (this.leaves & LEAVES_ROTATED) this.store(VCPU_LEFT_ROTATED, memoryOp.i64Store, local.rotated);
+    if (this.leftBehind & LEAVES_KIND) this.store(VCPU_LEFT_KIND, memoryOp.i32Store, local.kind);
+    if (this.leftBehind & LEAVES_ROTATED) this.store(VCPU_LEFT_ROTATED, memoryOp.i64Store, local.rotated);
     w.get(local.cpu);
     w.get(local.page);
     w.get(local.exit);

@@ -4,7 +4,7 @@
  * from. @see Ramsey, "Beyond Relooper" (2022). Blocks that
  * are gone to by number (a region's targets) hang on a loop around a `br_table`.
  */
-import { JUMP, VCPU_BUDGET, VCPU_CODE_EPOCH, VCPU_REQUEST, VCPU_RIP, VCPU_TLB } from '../cpu/layout.ts';
+import { JUMP, VCPU_BUDGET, VCPU_CODE_EPOCH, VCPU_RIP, VCPU_TLB } from '../cpu/layout.ts';
 import { type AccessPlan, type Behaviour, planAccesses } from './access-groups.ts';
 import { pushCondition } from './conditions.ts';
 import { emitCall, emitIndirect, emitReturn } from './emit-control.ts';
@@ -75,7 +75,7 @@ export class RegionTranslator {
     e.w.restart();
     e.state = DEAD;
     e.retired = 0;
-    e.leaves = 0;
+    e.leftBehind = 0;
     e.manyPages = region.pages.length > 1;
     this.behaviours.clear();
     this.facts = findRegisters(e, this.probe, region, this.flow, this.behaviours);
@@ -319,7 +319,7 @@ export class RegionTranslator {
       w.emit(op.i64Eq);
       w.if();
       this.finishBlock();
-      this.pushInterrupted();
+      this.e.pushInterrupted();
       w.ifUnlikely();
       e.exitToRip();
       w.end();
@@ -333,23 +333,6 @@ export class RegionTranslator {
       e.retired = retired;
     }
     e.exitToRip();
-  }
-
-  /**
-   * Pushes whether the budget is used up or something was asked of the vCPU. That by a plain load, since an atomic one comes with a
-   * check of its alignment: an engine that hoists it out of a loop would be late by what the budget allows at most.
-   */
-  private pushInterrupted(): void {
-    const { w } = this.e;
-    w.get(local.budget);
-    w.i32(1);
-    w.emit(op.i32Sub);
-    w.i32(0);
-    w.get(local.cpu);
-    w.memory(memoryOp.i32Load, VCPU_REQUEST);
-    w.emit(op.i32Sub, op.i32Or);
-    w.i32(0);
-    w.emit(op.i32LtS);
   }
 
   private branch(flow: FlowBlock, i: Instruction): void {
@@ -411,7 +394,7 @@ export class RegionTranslator {
       e.exit(target.position, JUMP);
       return;
     }
-    this.pushInterrupted();
+    this.e.pushInterrupted();
     w.ifUnlikely();
     e.exit(target.position, JUMP);
     w.end();

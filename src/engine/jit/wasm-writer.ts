@@ -333,11 +333,6 @@ export class FunctionWriter extends ByteWriter {
     this.u32(offset);
   }
 
-  atomicLoad32(offset: number): void {
-    this.emit(0xfe, 0x10, 2);
-    this.u32(offset);
-  }
-
   atomicStore32(offset: number): void {
     this.emit(0xfe, 0x17, 2);
     this.u32(offset);
