@@ -3,6 +3,7 @@
  * where everything else on the thread waits: so now and then that is waited for first.
  */
 import type { AsyncWaiter } from '../../engine/hypervisor/platform.ts';
+import { nowMs } from '../machine-clock.ts';
 import { changed } from '../wait-for-change.ts';
 
 /** Longest between two turns of the event loop. */
@@ -14,7 +15,7 @@ export class DoorbellWaiter implements AsyncWaiter {
   /** @param nextTurn resolves when the event loop has come round */
   constructor(
     private readonly nextTurn: () => Promise<void>,
-    private readonly now: () => number = () => performance.now(),
+    private readonly now: () => number = nowMs,
   ) {}
 
   async changed(words: Int32Array, index: number, value: number): Promise<void> {
