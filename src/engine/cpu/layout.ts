@@ -426,6 +426,8 @@ export const EXIT_CRASH = 5;
 export const EXIT_EXCEPTION = 6;
 /** This vCPU went offline (VCPUOP_down). */
 export const EXIT_OFFLINE = 7;
+/** Domain 0 was notified and is expected to answer soon: the vCPU is to wait a moment for an event. */
+export const EXIT_ANSWER = 8;
 
 // ---- what a handler returns --------------------------------------------------------------------------------------------
 /** Go on with the next operation of the block. */

@@ -29,6 +29,7 @@ export interface CoreExports extends TranslatorCore {
   pvSetRunState(cpu: number, state: number): void;
   pvFireTimers(cpu: number, nowNs: number): number;
   pvReady(cpu: number, nowNs: number): number;
+  pvAnswerAwaited(cpu: number): void;
   pvIsOnline(cpu: number): number;
   pvTakeProcessor(cpu: number, urgent: number): number;
   pvPassProcessor(cpu: number): number;

@@ -8,6 +8,7 @@
 import {
   CONTROL,
   CONTROL_QUEUED_VCPUS,
+  EXIT_ANSWER,
   EXIT_BUDGET,
   EXIT_CRASH,
   EXIT_EXCEPTION,
@@ -42,6 +43,8 @@ const URGENT_QUANTUM_NS = 500_000;
 
 /** A guest that yields waits for somebody else (another vCPU, a daemon): that long, unless an event comes. */
 const YIELD_NS = 50_000;
+/** A guest that has notified domain 0 waits so long for an answer at most (pv/answers.ts). */
+const ANSWER_NS = 200_000;
 
 export type Step =
   /** A slice was run. */
@@ -69,6 +72,7 @@ export class VcpuRunner {
   /** When the vCPU got its processor; -1 = it has none. */
   private onProcessorSince = -1;
   private wasBlocked = false;
+  private awaitsAnswer = false;
 
   constructor(
     private readonly core: CoreExports,
@@ -126,6 +130,11 @@ export class VcpuRunner {
     }
     const now = this.clock.nowNs();
     const deadline = this.core.pvFireTimers(this.cpu, now);
+    if (this.awaitsAnswer) {
+      this.awaitsAnswer = false;
+      this.wasBlocked = true;
+      this.core.pvAnswerAwaited(this.cpu);
+    }
     if (this.core.pvReady(this.cpu, now) === 0) {
       this.enter(RUNSTATE_blocked);
       this.wasBlocked = true;
@@ -167,6 +176,11 @@ export class VcpuRunner {
     }
     if (reason === EXIT_SHUTDOWN || reason === EXIT_CRASH || reason === EXIT_EXCEPTION) this.ringDom0();
     if (reason === EXIT_OFFLINE) this.enter(RUNSTATE_offline);
+    if (reason === EXIT_ANSWER) {
+      this.awaitsAnswer = true;
+      this.enter(RUNSTATE_runnable);
+      return this.waitFor(sample, this.clock.nowNs() + ANSWER_NS);
+    }
     if (reason === EXIT_YIELD) {
       if (this.core.pvPassProcessor(this.cpu) === 0) return this.waitForProcessor();
       this.enter(RUNSTATE_runnable);

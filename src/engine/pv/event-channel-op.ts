@@ -48,6 +48,7 @@ import {
   PV_VIRQ_PORTS,
 } from './layout';
 import { acquire, release } from './lock';
+import { expectAnswer } from './answers';
 import { channelOf, freeChannel, notifyDom0, setPending, unmask, vcpuBlock } from './events';
 import { isSelf } from './page-table';
 
@@ -57,7 +58,7 @@ export function eventChannelOp(cpu: usize, command: u32, argument: u64): i64 {
   if (!bytes) return -ENOSYS;
   const scratch = cpu + PV_SCRATCH;
   if (!copyFromGuest(cpu, scratch, argument, bytes)) return -EFAULT;
-  if (command == EVTCHNOP_send) return send(load<u32>(scratch));
+  if (command == EVTCHNOP_send) return send(cpu, load<u32>(scratch));
   acquire(cpu, DOMAIN_EVENT_LOCK);
   const outcome = locked(cpu, command, scratch);
   release(DOMAIN_EVENT_LOCK);
@@ -211,13 +212,13 @@ function close(port: u32): i32 {
   return 0;
 }
 
-function send(port: u32): i32 {
+function send(cpu: usize, port: u32): i32 {
   if (!isOpen(port)) return -EINVAL;
   const channel = channelOf(port);
   switch (load<u32>(channel, CHANNEL_STATE)) {
     case CHANNEL_INTERDOMAIN:
       if (load<u32>(channel, CHANNEL_REMOTE) == load<u32>(DOMAIN_ID)) setPending(load<u32>(channel, CHANNEL_REMOTE_PORT));
-      else notifyDom0(port);
+      else if (notifyDom0(port)) expectAnswer(cpu, port);
       return 0;
     case CHANNEL_IPI:
       setPending(port);

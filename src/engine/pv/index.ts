@@ -28,6 +28,7 @@ import { applyContext, readContext } from './guest-context';
 import { lockMemory, pinTable, unlockMemory, unpinTable } from './frame-use';
 
 export { pvDropGranted, pvTakeGranted } from './granted-frames';
+export { pvAnswerAwaited } from './answers';
 export { pvSendEvent } from './events';
 export { pvLeaveProcessor, pvPassProcessor, pvTakeProcessor, pvUrgentQueued } from './processors';
 export { pvAllocateUnbound, pvBindToDom0, pvResetChannels, pvUnbindFromDom0 } from './event-channel-op';

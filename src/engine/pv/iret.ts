@@ -33,6 +33,7 @@ import {
 } from './layout';
 import { RFLAGS_IOPL, SELECTOR_CS, SELECTOR_SS, enterFailsafe, switchMode } from './bounce';
 import { codeSelectorFits, stackSelectorFits } from './descriptors';
+import { noteUserMode } from './answers';
 import { crash } from './crash';
 
 const RFLAGS_IF: u64 = 0x200;
@@ -47,6 +48,7 @@ export function iretHypercall(cpu: usize): i32 {
   const selector = <u32>load<u16>(frame, IRET_cs);
   if ((selector & 3) == 3) {
     if (!load<u64>(cpu, VCPU_CR3_USER)) return crash(cpu, CRASH_NO_USER_TABLES, load<u64>(frame, IRET_rip));
+    noteUserMode(cpu);
     switchMode(cpu, 1);
   }
   const flags = load<u64>(frame, IRET_rflags);

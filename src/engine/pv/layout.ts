@@ -75,6 +75,16 @@ export const PV_PCPU = 0x950;
 export const PV_SPEC_CTRL = 0x954;
 /** u32, atomic: 0 = on no processor, else 1 + its number (pv/processors.ts); a queued vCPU sleeps on the word. */
 export const PV_PROCESSOR = 0x958;
+/** u32: NOTIFIED_*: what came after the last notification of domain 0 that is looked at (pv/answers.ts). */
+export const PV_NOTIFIED = 0x95c;
+export const NOTIFIED_NOTHING = 0;
+/** The task that notified goes on; it was switched away from. */
+export const NOTIFIED_RUNNING = 1;
+export const NOTIFIED_SWITCHED = 2;
+/** u32: port that is looked at; i32: how much the guest is known to wait for its answers; u32: notifications of it. */
+export const PV_ANSWER_PORT = 0x960;
+export const PV_ANSWER_TRUST = 0x964;
+export const PV_ANSWER_NOTIFICATIONS = 0x968;
 /** 192 bytes: structures copied in from the guest by the hypercall under way. */
 export const PV_SCRATCH = 0x980;
 export const PV_SCRATCH_BYTES = 192;

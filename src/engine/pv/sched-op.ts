@@ -38,6 +38,7 @@ import {
   PV_WAITING_BLOCK,
   PV_WAITING_POLL,
 } from './layout';
+import { noteSwitch } from './answers';
 import { now, setTimer } from './clock';
 import { isPending, ringDom0 } from './events';
 import { leaveAfter } from './leave';
@@ -74,6 +75,7 @@ function block(cpu: usize): i64 {
   // An atomic store, so that it comes before the look at the pending flag.
   atomic.store<u8>(<usize>load<u32>(cpu, PV_VCPU_INFO), 0, VCPU_INFO_evtchn_upcall_mask);
   if (eventDeliverable(cpu)) return 0;
+  noteSwitch(cpu);
   atomic.store<u32>(cpu, PV_WAITING_BLOCK, PV_WAITING);
   leaveAfter(EXIT_BLOCK, 0);
   return 0;

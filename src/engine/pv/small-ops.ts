@@ -98,6 +98,7 @@ import {
   PV_TRAP_FLAGS,
   PV_TRAP_TABLE,
 } from './layout';
+import { noteSwitch } from './answers';
 import { loadSelector } from '../cpu/handlers/system';
 import { setTrap } from './guest-context';
 
@@ -193,6 +194,7 @@ export function nmiOp(cpu: usize, command: u32, argument: u64): i64 {
 
 /** (selector, stack pointer) */
 export function stackSwitch(cpu: usize, selector: u32, stack: u64): i64 {
+  noteSwitch(cpu);
   store<u32>(cpu, (selector & 0xffff) | 3, PV_KERNEL_SS);
   store<u64>(cpu, stack, PV_KERNEL_SP);
   return 0;

@@ -2,6 +2,7 @@
 import { NEXT, VCPU_EVENTS, VECTOR_NMI } from '../cpu/layout';
 import { VCPU_INFO_evtchn_upcall_mask, VCPU_INFO_evtchn_upcall_pending } from '../abi/shared-info';
 import { PV_EVENT_CALLBACK, PV_NMI, PV_NMI_MASKED, PV_NMI_PENDING, PV_TRAP_TABLE, PV_VCPU_INFO } from './layout';
+import { noteEvent } from './answers';
 import { enterKernel } from './bounce';
 
 /** Whether an event could be delivered right now. */
@@ -17,6 +18,7 @@ export function deliverPending(cpu: usize): i32 {
     return enterKernel(cpu, load<u64>(cpu, PV_TRAP_TABLE + VECTOR_NMI * 16), true, false, 0);
   }
   if (!eventDeliverable(cpu)) return NEXT;
+  noteEvent(cpu);
   store<u64>(cpu, load<u64>(cpu, VCPU_EVENTS) + 1, VCPU_EVENTS);
   return enterKernel(cpu, load<u64>(cpu, PV_EVENT_CALLBACK), true, false, 0);
 }
