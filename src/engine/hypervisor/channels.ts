@@ -70,7 +70,8 @@ export class DomainChannels {
   /** Calls the listeners of every port that the guest has notified since. */
   dispatch(): void {
     for (let word = 0; word < this.events.length; word += 1) {
-      if (Atomics.load(this.events, word) === 0) continue;
+      // The doorbell was read by an atomic load before: a bit that was set before it rang is seen.
+      if (this.events[word] === 0) continue;
       for (let bits = Atomics.exchange(this.events, word, 0); bits !== 0; bits &= bits - 1) {
         const port = word * 32 + (31 - Math.clz32(bits & -bits));
         for (const listener of this.bound.get(port)?.listeners ?? []) listener();

@@ -139,7 +139,7 @@ export async function powerOn({ log, commandLine }: MachineSettings): Promise<Po
     module,
     clock: machineClock(powerOnMs),
     entropy: { fill: fillRandom },
-    waiter: new DoorbellWaiter(nextTurn),
+    waiter: new DoorbellWaiter({ nextTurn }),
     launcher,
     released: collectSoon,
     log,

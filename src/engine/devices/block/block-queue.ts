@@ -82,7 +82,11 @@ const ANSWERS_TOGETHER = 8;
 
 export class BlockQueue {
   private readonly ring: BackRing;
+  /** Copies of the request, and of a page of segments, that are looked at; by each a view of it. */
   private readonly copy: Uint8Array;
+  private readonly request: DataView;
+  private readonly segmentsCopy = new Uint8Array(BLKIF_SEGMENTS_PER_INDIRECT_PAGE * BLKIF_SEGMENT_BYTES);
+  private readonly segmentsView = new DataView(this.segmentsCopy.buffer);
   private readonly response: DataView;
   private readonly responseBytes: Uint8Array;
   private readonly lent = new Set<Lent>();
@@ -100,6 +104,7 @@ export class BlockQueue {
   ) {
     this.ring = new BackRing(ringPages, options.layout);
     this.copy = new Uint8Array(options.layout.requestBytes);
+    this.request = new DataView(this.copy.buffer);
     this.responseBytes = new Uint8Array(options.layout.responseBytes);
     this.response = new DataView(this.responseBytes.buffer);
   }
@@ -116,7 +121,7 @@ export class BlockQueue {
       let left = this.ring.entries;
       do {
         for (; left > 0 && !this.stopped && this.ring.takeRequest(this.copy); left -= 1) {
-          this.begin(parseRequest(this.copy, this.options.layout, this.options));
+          this.begin(parseRequest(this.request, this.options.layout, this.options));
         }
         this.startRun();
         this.publish();
@@ -392,9 +397,10 @@ export class BlockQueue {
     for (const gref of grefs) {
       const here = Math.min(count - segments.length, BLKIF_SEGMENTS_PER_INDIRECT_PAGE);
       const page = this.options.pages.borrow(gref, false);
-      const copy = page.bytes.slice(0, here * BLKIF_SEGMENT_BYTES);
+      const { bytes } = page;
+      for (let n = 0; n < here * BLKIF_SEGMENT_BYTES; n += 1) this.segmentsCopy[n] = bytes[n] ?? 0;
       this.options.pages.giveBack(page);
-      for (const segment of parseSegments(copy, here)) segments.push(segment);
+      for (const segment of parseSegments(this.segmentsView, 0, here)) segments.push(segment);
     }
     return segments;
   }

@@ -67,12 +67,11 @@ export interface BlkifLimits {
   readonly indirectSegments: number;
 }
 
-/** `bytes` are the caller's own copy. BlkifViolation. */
-export function parseRequest(bytes: Uint8Array, layout: BlkifLayout, limits: BlkifLimits): BlockRequest {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+/** `view` is the caller's own copy. BlkifViolation. */
+export function parseRequest(view: DataView, layout: BlkifLayout, limits: BlkifLimits): BlockRequest {
   const operation = view.getUint8(0);
   const id = view.getBigUint64(layout.id, true);
-  const sector = exact(view.getBigUint64(layout.sector, true));
+  const sector = exactAt(view, layout.sector);
   switch (operation) {
     case BLKIF_OP_READ:
     case BLKIF_OP_WRITE:
@@ -81,13 +80,13 @@ export function parseRequest(bytes: Uint8Array, layout: BlkifLayout, limits: Blk
       if (count > BLKIF_MAX_SEGMENTS_PER_REQUEST) throw new BlkifViolation(`request with ${count} segments`);
       // A barrier alone orders and flushes; a transfer without segments means nothing.
       if (count === 0 && operation !== BLKIF_OP_WRITE_BARRIER) throw new BlkifViolation('transfer without segments');
-      const segments = parseSegments(bytes.subarray(layout.segments), count);
+      const segments = parseSegments(view, layout.segments, count);
       return { kind: 'transfer', id, operation, transfer: operation, sector, segments };
     }
     case BLKIF_OP_FLUSH_DISKCACHE:
       return { kind: 'flush', id, operation };
     case BLKIF_OP_DISCARD:
-      return { kind: 'discard', id, operation, sector, count: exact(view.getBigUint64(layout.discardCount, true)) };
+      return { kind: 'discard', id, operation, sector, count: exactAt(view, layout.discardCount) };
     case BLKIF_OP_INDIRECT: {
       const transfer = view.getUint8(1);
       const count = view.getUint16(2, true);
@@ -105,18 +104,20 @@ export function parseRequest(bytes: Uint8Array, layout: BlkifLayout, limits: Blk
   }
 }
 
-/** The first `count` segments of a copied array of them. BlkifViolation. */
-export function parseSegments(bytes: Uint8Array, count: number): Segment[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return Array.from({ length: count }, (_, n) => {
-    const at = n * BLKIF_SEGMENT_BYTES;
+/** `count` segments from byte `from` of a copy. BlkifViolation. */
+export function parseSegments(view: DataView, from: number, count: number): Segment[] {
+  const segments: Segment[] = [];
+  for (let at = from; at < from + count * BLKIF_SEGMENT_BYTES; at += BLKIF_SEGMENT_BYTES) {
     const first = view.getUint8(at + 4);
     const last = view.getUint8(at + 5);
     if (first > last || last >= SECTORS_PER_PAGE) throw new BlkifViolation(`segment from sector ${first} to ${last} of a page`);
-    return { gref: view.getUint32(at, true), offset: first * SECTOR_BYTES, bytes: (last - first + 1) * SECTOR_BYTES };
-  });
+    segments.push({ gref: view.getUint32(at, true), offset: first * SECTOR_BYTES, bytes: (last - first + 1) * SECTOR_BYTES });
+  }
+  return segments;
 }
 
-function exact(value: bigint): number {
-  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : Infinity;
+/** A u64; Infinity where numbers have gaps. */
+function exactAt(view: DataView, at: number): number {
+  const high = view.getUint32(at + 4, true);
+  return high < 2 ** 21 ? high * 2 ** 32 + view.getUint32(at, true) : Infinity;
 }

@@ -83,7 +83,7 @@ export class BackRing {
   takeRequest(into: Uint8Array): boolean {
     if (this.unconsumedRequests() === 0) return false;
     this.eachPiece(this.reqCons, this.shape.requestBytes, (page, at, done, length) => {
-      into.set(page.subarray(at, at + length), done);
+      for (let n = 0; n < length; n += 1) into[done + n] = page[at + n] ?? 0;
     });
     this.reqCons = (this.reqCons + 1) >>> 0;
     return true;
@@ -94,7 +94,7 @@ export class BackRing {
     if (this.requestsInWork === 0) throw new RangeError('there is no request left to answer');
     if (response.length > this.entryBytes) throw new RangeError(`a response of ${response.length} bytes does not fit an entry`);
     this.eachPiece(this.rspProdPvt, response.length, (page, at, done, length) => {
-      page.set(response.subarray(done, done + length), at);
+      for (let n = 0; n < length; n += 1) page[at + n] = response[done + n] ?? 0;
     });
     this.rspProdPvt = (this.rspProdPvt + 1) >>> 0;
   }
@@ -118,7 +118,7 @@ export class BackRing {
     return this.unconsumedRequests() > 0;
   }
 
-  /** Walks the bytes of an entry through the pages that it lies in. */
+  /** Walks the bytes of an entry through the pages that it lies in. Entries are short: views of their pieces would cost more than they do. */
   private eachPiece(
     index: number,
     bytes: number,
