@@ -46,7 +46,6 @@ describe('a guest that rings after a moment each time', () => {
   function quickGuest(): {
     ring: (afterMs: number, words?: Int32Array<SharedArrayBuffer>) => Promise<void>;
     stood: number[];
-    doorbell: Int32Array;
   } {
     let now = 0;
     let afterMs = 0;
