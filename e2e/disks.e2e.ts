@@ -20,8 +20,9 @@ test('what a guest has synced is there after a reload, and a clone goes its own 
   await machine.configure('keeper');
   await machine.run(`echo 'disk = [ "phy:vg/root,xvda,w" ]' >> /etc/xen/keeper`);
   await start(machine, 'keeper');
-  const unscheduled = (disk: string): string => `grep '\\[none\\]' /sys/block/${disk}/queue/scheduler`;
-  await inGuest(machine, 'keeper', unscheduled('xvda'));
+  const asSet = (disk: string): string =>
+    `cd /sys/block/${disk}/queue && grep '\\[none\\]' scheduler && grep '^1024$' read_ahead_kb && cd /`;
+  await inGuest(machine, 'keeper', asSet('xvda'));
   expect(await machine.run('xm block-list keeper')).toMatch(
     /^Vdev .*\n51712 +0 +0 +4 +\d+ +\d+ +\/local\/domain\/0\/backend\/vbd\/\d+\/51712 *\n$/,
   );
@@ -62,7 +63,7 @@ test('what a guest has synced is there after a reload, and a clone goes its own 
   const sizeIs = (bytes: number): string =>
     `n=0; until [ "$(blockdev --getsize64 /dev/xvdd 2>&1)" = ${bytes} ]; do n=$((n + 1)); [ $n -lt 40 ]; sleep 0.5; done`;
   await inGuest(machine, 'keeper', sizeIs(3 * 2 ** 20));
-  await inGuest(machine, 'keeper', `n=0; until ${unscheduled('xvdd')}; do n=$((n + 1)); [ $n -lt 40 ]; sleep 0.5; done`);
+  await inGuest(machine, 'keeper', `n=0; until ${asSet('xvdd')}; do n=$((n + 1)); [ $n -lt 40 ]; sleep 0.5; done`);
   await machine.run('dd if=/dev/zero of=/root/grows bs=1M seek=3 count=4 conv=notrunc');
   await inGuest(machine, 'keeper', sizeIs(7 * 2 ** 20));
   await machine.run('truncate -s 70M /root/grows');

@@ -24,9 +24,9 @@ const FILES: Readonly<Record<string, string>> = {
   'etc/fstab': '/dev/xvda / ext4 errors=remount-ro 0 1\n',
   'etc/issue': 'Debian GNU/Linux 12 on \\n, \\l. Log in as root with the password xen.\n\n',
   'etc/machine-id': '',
-  // As images/rootfs/lib/guest/disk-scheduler: the back end merges requests and puts them in order.
-  'etc/udev/rules.d/60-xen-disk-scheduler.rules':
-    'ACTION=="add|change", SUBSYSTEM=="block", ENV{DEVTYPE}=="disk", KERNEL=="xvd*", ATTR{queue/scheduler}="none"\n',
+  // As images/rootfs/lib/guest/disk-queues, which says why.
+  'etc/udev/rules.d/60-xen-disk-queues.rules':
+    'ACTION=="add|change", SUBSYSTEM=="block", ENV{DEVTYPE}=="disk", KERNEL=="xvd*", ATTR{queue/scheduler}="none", ATTR{queue/read_ahead_kb}="1024"\n',
   'etc/apt/sources.list': '# Where packages come from: put the address of a mirror here once the guest has a network.\n',
 };
 
