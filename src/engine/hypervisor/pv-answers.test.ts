@@ -1,7 +1,7 @@
 /** Which guests wait for domain 0 after they have notified it: pv/answers.ts, and how they wait. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { CALLBACKOP_register, CALLBACKTYPE_event } from '../abi/callback.ts';
-import { EVTCHNOP_send } from '../abi/event-channel.ts';
+import { EVTCHNOP_bind_vcpu, EVTCHNOP_send } from '../abi/event-channel.ts';
 import {
   __HYPERVISOR_callback_op,
   __HYPERVISOR_event_channel_op,
@@ -144,6 +144,15 @@ describe('a guest that waits for answers', () => {
     expect(notify(other)).toBe(false);
   });
 
+  test('is not waited with for answers that another vCPU gets', () => {
+    expect(guest.hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_vcpu, guest.words(0, disk.port, 1))).toBe(0);
+    for (let times = 0; times < 10; times += 1) {
+      expect(notify()).toBe(false);
+      switchTask();
+      takeAnswer(other);
+    }
+  });
+
   test('is not one because it was answered before it got anywhere', () => {
     for (let times = 0; times < 10; times += 1) {
       expect(notify()).toBe(false);
@@ -199,6 +208,6 @@ describe('the runner', () => {
     runner.step(10);
     expect(runner.step(10)).toEqual({ kind: 'ran' });
     expect(guest.get(VCPU_RIP)).toBe(CODE + 2n);
-    expect(guest.view.getInt32(guest.cpu + PV_ANSWER_TRUST, true)).toBe(3);
+    expect(guest.view.getInt32(guest.cpu + PV_ANSWER_TRUST, true)).toBe(1);
   });
 });

@@ -8,9 +8,10 @@
  * switched away from and the vCPU came to no user code before the next event; against it, that it went on in user code, or notified
  * again. Whoever was waited for in vain counts against it as well. Now and then a trusted guest is left to itself and looked at again.
  */
-import { EXIT_ANSWER } from '../cpu/layout';
+import { EXIT_ANSWER, VCPU_ID } from '../cpu/layout';
 import { VCPU_INFO_evtchn_upcall_pending } from '../abi/shared-info';
 import {
+  CHANNEL_VCPU,
   NOTIFIED_NOTHING,
   NOTIFIED_RUNNING,
   NOTIFIED_SWITCHED,
@@ -20,6 +21,7 @@ import {
   PV_NOTIFIED,
   PV_VCPU_INFO,
 } from './layout';
+import { channelOf } from './events';
 import { leaveAfter } from './leave';
 
 /** From here on a vCPU waits; and at most. */
@@ -28,7 +30,7 @@ const TRUST_MAX: i32 = 7;
 /** What one look counts for, and against. */
 const WAITED: i32 = 1;
 const WENT_ON: i32 = -4;
-const IN_VAIN: i32 = -2;
+const IN_VAIN: i32 = -4;
 /** Of so many notifications of a trusted guest one is looked at. A power of two. */
 const LOOK_PERIOD: u32 = 16;
 
@@ -37,8 +39,12 @@ function trust(cpu: usize, change: i32): void {
   store<i32>(cpu, value < 0 ? 0 : value > TRUST_MAX ? TRUST_MAX : value, PV_ANSWER_TRUST);
 }
 
-/** The guest notified domain 0 of `port`; has the hypercall end with EXIT_ANSWER where the guest is known to wait. */
+/**
+ * The guest notified domain 0 of `port`; has the hypercall end with EXIT_ANSWER where the guest is known to wait. Answers that go to
+ * another vCPU are not waited for: its handler may want the lock that the guest holds as it notifies.
+ */
 export function expectAnswer(cpu: usize, port: u32): void {
+  if (load<u32>(channelOf(port), CHANNEL_VCPU) != load<u32>(cpu, VCPU_ID)) return;
   if (load<u32>(cpu, PV_NOTIFIED) != NOTIFIED_NOTHING) trust(cpu, WENT_ON);
   store<u32>(cpu, NOTIFIED_NOTHING, PV_NOTIFIED);
   if (load<u32>(cpu, PV_ANSWER_PORT) != port) {
