@@ -24,7 +24,7 @@ import {
 import { channelOf } from './events';
 import { leaveAfter } from './leave';
 
-/** From here on a vCPU waits; and at most. */
+/** Trust from which on a vCPU waits, and the most there is. */
 const TRUSTED: i32 = 4;
 const TRUST_MAX: i32 = 7;
 /** What one look counts for, and against. */
