@@ -21,7 +21,7 @@ test('what a guest has synced is there after a reload, and a clone goes its own 
   await machine.run(`echo 'disk = [ "phy:vg/root,xvda,w" ]' >> /etc/xen/keeper`);
   await start(machine, 'keeper');
   const asSet = (disk: string): string =>
-    `cd /sys/block/${disk}/queue && grep '\\[none\\]' scheduler && grep '^1024$' read_ahead_kb && cd /`;
+    `grep '\\[none\\]' /sys/block/${disk}/queue/scheduler && grep '^1024$' /sys/block/${disk}/queue/read_ahead_kb`;
   await inGuest(machine, 'keeper', asSet('xvda'));
   expect(await machine.run('xm block-list keeper')).toMatch(
     /^Vdev .*\n51712 +0 +0 +4 +\d+ +\d+ +\/local\/domain\/0\/backend\/vbd\/\d+\/51712 *\n$/,

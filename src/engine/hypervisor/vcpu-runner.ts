@@ -132,7 +132,6 @@ export class VcpuRunner {
     const deadline = this.core.pvFireTimers(this.cpu, now);
     if (this.awaitsAnswer) {
       this.awaitsAnswer = false;
-      this.wasBlocked = true;
       this.core.pvAnswerAwaited(this.cpu);
     }
     if (this.core.pvReady(this.cpu, now) === 0) {
@@ -178,6 +177,8 @@ export class VcpuRunner {
     if (reason === EXIT_OFFLINE) this.enter(RUNSTATE_offline);
     if (reason === EXIT_ANSWER) {
       this.awaitsAnswer = true;
+      // With the answer it goes before those whose turn was over, as one that slept.
+      this.wasBlocked = true;
       this.enter(RUNSTATE_runnable);
       return this.waitFor(sample, this.clock.nowNs() + ANSWER_NS);
     }

@@ -84,6 +84,6 @@ export function noteEvent(cpu: usize): void {
 
 /** After EXIT_ANSWER: the vCPU has waited, and goes on. On its own thread. */
 export function pvAnswerAwaited(cpu: usize): void {
-  if (atomic.load<u8>(<usize>load<u32>(cpu, PV_VCPU_INFO), VCPU_INFO_evtchn_upcall_pending)) trust(cpu, WAITED);
-  else trust(cpu, IN_VAIN);
+  const pending = atomic.load<u8>(<usize>load<u32>(cpu, PV_VCPU_INFO), VCPU_INFO_evtchn_upcall_pending);
+  trust(cpu, pending ? WAITED : IN_VAIN);
 }

@@ -124,7 +124,7 @@ export function raiseNmi(target: usize): void {
   if (!(before & PV_NMI_MASKED)) kick(target);
 }
 
-/** Tells dom0 that the guest notified `port`; false = it has not looked at the last time yet. */
+/** Tells dom0 that the guest notified `port`; false = it has yet to look at the one before. */
 export function notifyDom0(port: u32): bool {
   const bit = (<u64>1) << ((<u64>port) & 63);
   if (atomic.or<u64>(DOMAIN_EVENTS + (((<usize>port) >> 6) << 3), bit) & bit) return false;
