@@ -1,10 +1,10 @@
 /**
- * `npm run bench -- --disks`: what a guest gets out of its disk by an I/O program of our own (e2e/bench/disk.c), beside what the store
+ * `npm run bench -- --disks`: what a guest gets out of its disk by an I/O program of our own (e2e/bench/disk), beside what the store
  * under it gives when it is driven directly in the same run (e2e/bench/direct-store.ts). On both stores, in a browser with a profile
  * on the host's disk: a private window would keep them in memory. Sequential accesses go through more than domain 0 keeps in memory,
  * so that the bytes come from the store and have to go there; `from the cache` says where they do not. Linux keeps in memory what was
  * written to files: `from the host's disk` is after it was told to forget it (root only), the program's accesses and the store's alike. `by
- * the page cache` is the guest's own; all other accesses go past it.
+ * the page cache` is the guest's own, of the disk itself and of a file on ext4; all other accesses go past it.
  *
  * Each case runs for some seconds first, until the guest's code is translated, which is not counted; of accesses to the cache the first
  * of these seconds is told beside. Cases in order and the store take turns, and the middle one of the ratios counts: a busy host is
@@ -30,6 +30,7 @@ const LIMIT_MS = 300_000;
 /** More than domain 0 keeps of a disk in memory, more than the guest has for its page cache too, and less. */
 const STORED_BYTES = 256 * MIB;
 const BUFFERED_BYTES = 512 * MIB;
+const FILE = '/mnt/file';
 const CACHED_BYTES = 32 * MIB;
 
 interface Case {
@@ -40,6 +41,10 @@ interface Case {
   readonly span: number;
   /** By the guest's page cache, which reads ahead and writes behind, as programs do unless they ask for anything else. */
   readonly buffered?: boolean;
+  /** Of a file rather than of the disk itself. */
+  readonly file?: boolean;
+  /** Several at a time by the kernel's older asynchronous I/O. */
+  readonly aio?: boolean;
   /** Once through, after the host was told to forget. */
   readonly cold?: boolean;
 }
@@ -76,6 +81,10 @@ const READS = casesOf('read', [
   ['rnd', 4096, 128, CACHED_BYTES],
 ]);
 
+const AIO: readonly Case[] = (['write', 'read'] as const)
+  .flatMap((mode) => casesOf(mode, [['seq', 4096, 32]]))
+  .map((each) => ({ ...each, aio: true }));
+
 const BUFFERED: readonly Case[] = (['write', 'read'] as const)
   .flatMap((mode) =>
     casesOf(mode, [
@@ -84,7 +93,10 @@ const BUFFERED: readonly Case[] = (['write', 'read'] as const)
       ['seq', 4096, 1, BUFFERED_BYTES],
     ]),
   )
-  .map((each) => ({ ...each, buffered: true }));
+  .flatMap((each) => [
+    { ...each, buffered: true },
+    { ...each, buffered: true, file: true },
+  ]);
 
 const COLD_READS: readonly Case[] = casesOf('read', [
   ['seq', MIB, 1],
@@ -104,11 +116,13 @@ function emptyHostCache(): boolean {
   }
 }
 
+const SOURCES = ['disk', 'io-uring', 'aio'].map((name) => `e2e/bench/disk/${name}.c`);
+
 /** Compiles the program; undefined without a compiler. */
 function compiled(): string | undefined {
   if (spawnSync('gcc', ['--version']).status !== 0) return undefined;
   mkdirSync('build/bench', { recursive: true });
-  execFileSync('gcc', ['-O2', '-static', '-march=x86-64', '-o', 'build/bench/disk', 'e2e/bench/disk.c'], { stdio: 'inherit' });
+  execFileSync('gcc', ['-O2', '-static', '-march=x86-64', '-o', 'build/bench/disk', ...SOURCES], { stdio: 'inherit' });
   return 'build/bench/disk';
 }
 
@@ -127,15 +141,13 @@ const middle = (values: readonly number[]): number => values.toSorted((a, b) => 
 
 async function run(
   machine: Machine,
-  { buffered = false, bytes, depth, mode, order, span }: Case,
+  { aio = false, buffered = false, bytes, depth, file = false, mode, order, span }: Case,
   count: number,
   milliseconds: number,
 ): Promise<Measured> {
-  const { output } = await machine.guest(
-    'bench',
-    `/disk /dev/xvda ${mode} ${order} ${bytes} ${depth} ${count} ${milliseconds} ${span}${buffered ? ' buffered' : ''}${mode === 'write' ? ' flush' : ''}`,
-    LIMIT_MS,
-  );
+  const words = [file ? FILE : '/dev/xvda', mode, order, bytes, depth, count, milliseconds, span];
+  const options = [buffered ? 'buffered' : '', mode === 'write' ? 'flush' : '', aio ? 'aio' : ''];
+  const { output } = await machine.guest('bench', ['/disk', ...words, ...options].join(' '), LIMIT_MS);
   const [, accesses, nanoseconds] = /accesses (\d+) nanoseconds (\d+)/.exec(output) ?? [];
   expect(nanoseconds, output).toBeDefined();
   const perSecond = Number(accesses) / (Number(nanoseconds) / 1e9);
@@ -188,16 +200,16 @@ async function measure(machine: Machine, store: DirectStore, each: Case): Promis
   return `${figures(perSecond, mebibytes)}${each.span === CACHED_BYTES ? ` (${first.perSecond.toFixed(0)} in the first second)` : ''}`;
 }
 
-function nameOf({ buffered = false, bytes, cold = false, depth, mode, order, span }: Case): string {
+function nameOf({ aio = false, buffered = false, bytes, cold = false, depth, file = false, mode, order, span }: Case): string {
   const size = bytes >= MIB ? `${bytes / MIB} MiB` : `${bytes / 1024} KiB`;
   const place = span === CACHED_BYTES ? `, ${mode === 'read' ? 'from' : 'within'} the cache` : cold ? ", from the host's disk" : '';
-  const cache = buffered ? ', by the page cache' : '';
-  return `${order === 'seq' ? 'sequential' : 'random'} ${mode}, ${size}, ${depth} at a time${cache}${place}`;
+  const way = buffered ? `, ${file ? 'a file ' : ''}by the page cache` : aio ? ', by io_submit' : '';
+  return `${order === 'seq' ? 'sequential' : 'random'} ${mode}, ${size}, ${depth} at a time${way}${place}`;
 }
 
 async function benchmark(machine: Machine, kind: StoreKind, tell: (what: string, result: string) => void): Promise<void> {
   const store = await DirectStore.open(machine.page, kind);
-  for (const each of [...WRITES, ...READS, ...BUFFERED, ...(emptyHostCache() ? COLD_READS : [])])
+  for (const each of [...WRITES, ...READS, ...AIO, ...BUFFERED, ...(emptyHostCache() ? COLD_READS : [])])
     tell(nameOf(each), await measure(machine, store, each));
   await store.close();
 }
@@ -213,11 +225,16 @@ for (const kind of ['indexeddb', 'opfs'] as const) {
       const machine = await openMachine(page, `boot=stored&machine=bench-${kind}&storage=${kind}`);
       await machine.run('pvcreate /dev/sda10 && vgcreate vg /dev/sda10');
       await machine.run('lvcreate -L 10000M -n big vg');
+      await machine.run('lvcreate -L 1000M -n files vg');
+      await machine.run('mkfs -t ext4 /dev/vg/files');
       await machine.write('/root/initrd', ramdiskWith(program ?? ''));
       await machine.configure('bench', { kernel: '/boot/vmlinuz-cloud', ramdisk: '/root/initrd' });
-      await machine.run(`echo 'disk = [ "phy:vg/big,xvda,w" ]' >> /etc/xen/bench`);
+      await machine.run(`echo 'disk = [ "phy:vg/big,xvda,w", "phy:vg/files,xvdb,w" ]' >> /etc/xen/bench`);
       await machine.run('xm create bench');
       await machine.login('bench', LIMIT_MS);
+      const filling = `dd if=/dev/zero of=${FILE} bs=1M count=${BUFFERED_BYTES / MIB}`;
+      const filled = await machine.guest('bench', `mkdir /mnt && mount -t ext4 /dev/xvdb /mnt && ${filling}`, LIMIT_MS);
+      expect(filled.exitCode, filled.output).toBe(0);
       const tell = (what: string, result: string): void => {
         console.log(`${kind.padEnd(10)} ${what.padEnd(55)} ${result}`);
       };

@@ -10,6 +10,9 @@ const STRETCH_SHIFT = 9;
 /** A place is one to enter with at least this part of the samples that make a stretch hot. */
 const PLACE_PART = 16;
 
+/** Samples after which all counts are halved: what was executed once and never again does not become hot. */
+const HALF_LIFE = 4096;
+
 interface Stretch {
   samples: number;
   readonly places: Map<number, number>;
@@ -17,18 +20,18 @@ interface Stretch {
 
 export class SampledPlaces {
   private readonly stretches = new Map<number, Stretch>();
+  private untilHalved = HALF_LIFE;
+
+  /** @param maximum stretches kept at most before all are forgotten: rarely sampled ones never become hot */
+  constructor(private readonly maximum: number) {}
 
   /**
-   * @param threshold samples that make a stretch hot
-   * @param maximum stretches kept at most before all are forgotten: rarely sampled ones never become hot
+   * Counts a sample at a host address. When its stretch now has `threshold` of them it is hot, and forgotten: the places in it to
+   * enter, `host` first.
    */
-  constructor(
-    private readonly threshold: number,
-    private readonly maximum: number,
-  ) {}
-
-  /** Counts a sample at a host address. When that makes its stretch hot, that is forgotten: the places in it to enter, `host` first. */
-  add(host: number): readonly number[] | undefined {
+  add(host: number, threshold: number): readonly number[] | undefined {
+    this.untilHalved -= 1;
+    if (this.untilHalved === 0) this.halve();
     const key = host >>> STRETCH_SHIFT;
     let stretch = this.stretches.get(key);
     if (stretch === undefined) {
@@ -38,14 +41,23 @@ export class SampledPlaces {
     }
     stretch.samples += 1;
     stretch.places.set(host, (stretch.places.get(host) ?? 0) + 1);
-    if (stretch.samples < this.threshold) return undefined;
+    if (stretch.samples < threshold) return undefined;
     this.stretches.delete(key);
-    const least = this.threshold / PLACE_PART;
+    const least = stretch.samples / PLACE_PART;
     const others = [...stretch.places].filter(([place, samples]) => place !== host && samples >= least);
     return [host, ...others.map(([place]) => place)];
   }
 
   clear(): void {
     this.stretches.clear();
+  }
+
+  private halve(): void {
+    this.untilHalved = HALF_LIFE;
+    for (const [key, stretch] of this.stretches) {
+      stretch.samples = Math.floor(stretch.samples / 2);
+      if (stretch.samples === 0) this.stretches.delete(key);
+      for (const [place, samples] of stretch.places) stretch.places.set(place, samples / 2);
+    }
   }
 }

@@ -16,6 +16,7 @@ import {
   REGION_DATA_PAGE_BYTES,
   REGION_ENTRY_SHIFT,
   REGION_TABLE_INDEX,
+  VCPU_INSTRUCTIONS,
   VCPU_REGION_GENERATION,
   VCPU_RIP,
   VCPU_SAMPLE_RIP,
@@ -23,6 +24,7 @@ import {
 import { CodeRecorder } from './code-trace.ts';
 import type { TranslatorCore } from './core.ts';
 import { pageOf as pageOfPosition } from './instruction.ts';
+import { HotThreshold, type ThresholdBounds } from './hot-threshold.ts';
 import { DEFAULT_LIMITS, type Region, RegionBuilder, type RegionLimits } from './region.ts';
 import { ImmediateCompiler, type RegionCompiler } from './region-compiler.ts';
 import { SampledPlaces } from './sampled-places.ts';
@@ -30,11 +32,9 @@ import { type Translation, type TranslationOrigin, originOf } from './translatio
 import { TransitionSamples } from './transition-samples.ts';
 import { regionImports } from './wasm-module.ts';
 
-export interface TranslatorOptions {
+export interface TranslatorOptions extends ThresholdBounds {
   /** Instructions interpreted between samples. */
   readonly sampleInstructions: number;
-  /** Samples that make a stretch of code hot. */
-  readonly threshold: number;
   /** Follow code that was never executed too. */
   readonly everything: boolean;
   /**
@@ -61,6 +61,7 @@ export interface TranslatorOptions {
 export const DEFAULT_OPTIONS: TranslatorOptions = {
   sampleInstructions: 20_000,
   threshold: 48,
+  lowThreshold: 8,
   everything: false,
   minimumInstructions: 8,
   maximumRegions: 4000,
@@ -77,6 +78,7 @@ export const DEFAULT_OPTIONS: TranslatorOptions = {
 export const EAGER_OPTIONS: TranslatorOptions = {
   sampleInstructions: 4000,
   threshold: 1,
+  lowThreshold: 1,
   everything: true,
   minimumInstructions: 1,
   maximumRegions: 8000,
@@ -170,7 +172,8 @@ export class Translator {
   private readonly regions = new Map<number, Installed>();
   private readonly byTableIndex = new Map<number, Installed>();
   private readonly transitions: TransitionSamples;
-  private readonly samples: SampledPlaces;
+  private readonly samples = new SampledPlaces(SAMPLES_MAXIMUM);
+  private readonly threshold: HotThreshold;
   private readonly refused = new Set<number>();
   private readonly freeSlots: number[] = [];
   /** By their jobs' numbers, and the hosts of their entries. */
@@ -201,7 +204,7 @@ export class Translator {
       redo: options.redoThreshold,
       longRun: options.longRunThreshold,
     });
-    this.samples = new SampledPlaces(options.threshold, SAMPLES_MAXIMUM);
+    this.threshold = new HotThreshold(options.sampleInstructions, options);
     this.generation = this.currentGeneration();
   }
 
@@ -212,6 +215,7 @@ export class Translator {
   /** Takes the block interpreted last as a sample; has what is there translated once it is hot. Puts a region to use that is ready. */
   sample(): void {
     this.installFinished();
+    const threshold = this.threshold.next(Number(this.view.getBigUint64(this.cpu + VCPU_INSTRUCTIONS, true)));
     const rip = this.view.getBigInt64(this.cpu + VCPU_RIP, true);
     this.transitions.drain((tableIndex, target) => {
       const from = this.byTableIndex.get(tableIndex);
@@ -225,7 +229,7 @@ export class Translator {
     if (at < 0n !== rip < 0n) return;
     const host = this.hostOf(at);
     if (host === 0 || this.refused.has(host) || this.isAlive(host)) return;
-    const places = this.samples.add(host);
+    const places = this.samples.add(host, threshold);
     if (places !== undefined) this.translate(at, host, places.slice(1));
   }
 
