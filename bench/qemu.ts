@@ -21,6 +21,8 @@ export interface QemuSettings {
   readonly ramdisk: string;
   readonly memoryMiB: number;
   readonly vcpus: number;
+  /** A virtio disk, as -drive describes where its data lies. */
+  readonly drive?: string;
 }
 
 /** A running machine and its serial line. */
@@ -30,11 +32,12 @@ export class QemuMachine implements SerialLine {
   private ended: string | undefined;
   private readonly listeners = new Set<() => void>();
 
-  constructor({ kernel, ramdisk, memoryMiB, vcpus }: QemuSettings) {
+  constructor({ drive, kernel, ramdisk, memoryMiB, vcpus }: QemuSettings) {
     // The kernel spares itself what processors that speculate need, as it does under webxen, which says that it does not.
     const commandLine = 'console=ttyS0 mitigations=off';
     this.process = spawn(PROGRAM, [
       ...['-accel', 'tcg', '-m', String(memoryMiB), '-smp', String(vcpus), '-nographic', '-no-reboot'],
+      ...(drive === undefined ? [] : ['-drive', `if=virtio,${drive}`]),
       ...['-kernel', kernel, '-initrd', ramdisk, '-append', commandLine],
     ]);
     const wake = (): void => {

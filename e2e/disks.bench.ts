@@ -18,12 +18,13 @@ import { gzipSync } from 'node:zlib';
 import { chromium, test as base } from '@playwright/test';
 import { writeCpio } from '../scripts/images/cpio.ts';
 import { DirectStore, type ReadUnit, type StoreKind } from './bench/direct-store.ts';
+import { QemuDisk } from './bench/qemu-disk.ts';
 import { expect, openMachine, type Machine } from './support/machine.ts';
 import { siteImage } from './support/site-images.ts';
 
 const MIB = 1024 * 1024;
 const FIRST_MS = 1000;
-const WARM_MS = 12_000;
+const WARM_MS = 20_000;
 const LEAST_MS = 2500;
 const ROUNDS = 3;
 const LIMIT_MS = 300_000;
@@ -105,6 +106,13 @@ const COLD_READS: readonly Case[] = casesOf('read', [
   ['seq', 65536, 32],
 ]).map((each) => ({ ...each, cold: true }));
 
+/** What QEMU's guest is measured by as well, from a disk that does nothing: where the guest's own share is most of what there is. */
+const IN_QEMU: readonly Case[] = casesOf('read', [
+  ['seq', 65536, 1, CACHED_BYTES],
+  ['seq', 4096, 1, CACHED_BYTES],
+  ['seq', 4096, 32, CACHED_BYTES],
+]);
+
 /** False where the host does not let us. */
 function emptyHostCache(): boolean {
   try {
@@ -139,15 +147,26 @@ interface Measured {
 
 const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 
-async function run(
-  machine: Machine,
-  { aio = false, buffered = false, bytes, depth, file = false, mode, order, span }: Case,
+async function run(machine: Machine, each: Case, count: number, milliseconds: number): Promise<Measured> {
+  const { output } = await machine.guest(
+    'bench',
+    `/disk ${each.file === true ? FILE : '/dev/xvda'} ${wordsOf(each, count, milliseconds)}`,
+    LIMIT_MS,
+  );
+  return measuredOf(output, each.bytes);
+}
+
+/** The program's arguments behind the file. */
+function wordsOf(
+  { aio = false, buffered = false, bytes, depth, mode, order, span }: Case,
   count: number,
   milliseconds: number,
-): Promise<Measured> {
-  const words = [file ? FILE : '/dev/xvda', mode, order, bytes, depth, count, milliseconds, span];
+): string {
   const options = [buffered ? 'buffered' : '', mode === 'write' ? 'flush' : '', aio ? 'aio' : ''];
-  const { output } = await machine.guest('bench', ['/disk', ...words, ...options].join(' '), LIMIT_MS);
+  return [mode, order, bytes, depth, count, milliseconds, span, ...options].join(' ');
+}
+
+function measuredOf(output: string, bytes: number): Measured {
   const [, accesses, nanoseconds] = /accesses (\d+) nanoseconds (\d+)/.exec(output) ?? [];
   expect(nanoseconds, output).toBeDefined();
   const perSecond = Number(accesses) / (Number(nanoseconds) / 1e9);
@@ -207,6 +226,25 @@ function nameOf({ aio = false, buffered = false, bytes, cold = false, depth, fil
   return `${order === 'seq' ? 'sequential' : 'random'} ${mode}, ${size}, ${depth} at a time${way}${place}`;
 }
 
+/** The guest and QEMU's in turns. */
+async function besideQemu(machine: Machine, ramdisk: Uint8Array, tell: (what: string, result: string) => void): Promise<void> {
+  const qemu = await QemuDisk.start(ramdisk);
+  if (qemu === undefined) return;
+  const there = async (each: Case, milliseconds: number): Promise<number> =>
+    measuredOf(await qemu.run(wordsOf(each, 1, milliseconds)), each.bytes).perSecond;
+  for (const each of IN_QEMU) {
+    await run(machine, each, 1, WARM_MS);
+    await there(each, WARM_MS / 2);
+    const ratios: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const { perSecond } = await run(machine, each, 1, LEAST_MS);
+      ratios.push(perSecond / (await there(each, LEAST_MS)));
+    }
+    tell(nameOf(each), `${middle(ratios).toFixed(2)} of QEMU's guest with a disk that does nothing`);
+  }
+  await qemu.close();
+}
+
 async function benchmark(machine: Machine, kind: StoreKind, tell: (what: string, result: string) => void): Promise<void> {
   const store = await DirectStore.open(machine.page, kind);
   for (const each of [...WRITES, ...READS, ...AIO, ...BUFFERED, ...(emptyHostCache() ? COLD_READS : [])])
@@ -227,7 +265,8 @@ for (const kind of ['indexeddb', 'opfs'] as const) {
       await machine.run('lvcreate -L 10000M -n big vg');
       await machine.run('lvcreate -L 1000M -n files vg');
       await machine.run('mkfs -t ext4 /dev/vg/files');
-      await machine.write('/root/initrd', ramdiskWith(program ?? ''));
+      const ramdisk = ramdiskWith(program ?? '');
+      await machine.write('/root/initrd', ramdisk);
       await machine.configure('bench', { kernel: '/boot/vmlinuz-cloud', ramdisk: '/root/initrd' });
       await machine.run(`echo 'disk = [ "phy:vg/big,xvda,w", "phy:vg/files,xvdb,w" ]' >> /etc/xen/bench`);
       await machine.run('xm create bench');
@@ -239,6 +278,7 @@ for (const kind of ['indexeddb', 'opfs'] as const) {
         console.log(`${kind.padEnd(10)} ${what.padEnd(55)} ${result}`);
       };
       await benchmark(machine, kind, tell);
+      await besideQemu(machine, ramdisk, tell);
       const clone = await page.evaluate(async () => {
         const began = performance.now();
         await xen.exec('lvcreate -s -L 100M -n copy vg/big');

@@ -11,21 +11,21 @@ function thresholds(threshold: HotThreshold, times: number, samples: number, fro
 const create = (): HotThreshold => new HotThreshold(INTERPRETED, { threshold: 48, lowThreshold: 8 });
 
 test('it is the higher one while most is interpreted', () => {
-  expect(new Set(thresholds(create(), 1, 100))).toEqual(new Set([48]));
-  expect(new Set(thresholds(create(), 4, 100))).toEqual(new Set([48]));
+  expect(new Set(thresholds(create(), 1, 500))).toEqual(new Set([48]));
+  expect(new Set(thresholds(create(), 4, 1000))).toEqual(new Set([48]));
 });
 
 test('it is the lower one when next to nothing is, which a few samples do not say yet', () => {
-  const [first = 0, ...others] = thresholds(create(), 100, 100);
+  const [first = 0, ...others] = thresholds(create(), 100, 1000);
   expect(first).toBe(48);
   expect(others.at(-1)).toBe(8);
-  expect(others.slice(0, 10).every((each) => each === 48)).toBe(true);
+  expect(others.slice(0, 100).every((each) => each === 48)).toBe(true);
 });
 
 test('it is between them when a part is, and follows the part', () => {
   const threshold = create();
-  expect(thresholds(threshold, 8, 200).at(-1)).toBeCloseTo(24, 0);
-  expect(thresholds(threshold, 1, 100, 200 * 8 * INTERPRETED).at(-1)).toBe(48);
+  expect(thresholds(threshold, 8, 1000).at(-1)).toBeCloseTo(24, 0);
+  expect(thresholds(threshold, 1, 500, 1000 * 8 * INTERPRETED).at(-1)).toBe(48);
 });
 
 test('where one sample is enough it is always one', () => {

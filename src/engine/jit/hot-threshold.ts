@@ -6,8 +6,8 @@
 
 /** From this part of the instructions on that are interpreted, the threshold is the higher one. */
 const MOSTLY_INTERPRETED = 0.25;
-/** The part is that of about so many samples. */
-const SAMPLES = 16;
+/** The part is that of about so many samples: half a second of a guest that reads from its disk. What lasts less is not worth more code. */
+const SAMPLES = 128;
 
 export interface ThresholdBounds {
   /** Samples that make a stretch of code hot while most is interpreted, and while next to nothing is. */

@@ -18,7 +18,7 @@ test('stretches count apart', () => {
   const places = new SampledPlaces(10);
   expect(places.add(STRETCH + 511, 2)).toBeUndefined();
   expect(places.add(STRETCH + 512, 2)).toBeUndefined();
-  expect(places.add(STRETCH, 2)).toEqual([STRETCH, STRETCH + 511]);
+  expect(places.add(STRETCH, 2)).toEqual([STRETCH]);
 });
 
 test('one sample is enough where all is translated at once', () => {
@@ -31,10 +31,11 @@ test('all are forgotten when there are too many', () => {
   expect(places.add(STRETCH, 2)).toBeUndefined();
 });
 
-test('a stretch is as hot as the threshold of the moment says', () => {
+test('a stretch is as hot as the threshold of the moment says, and is not entered where it was sampled once', () => {
   const places = new SampledPlaces(10);
-  for (let n = 0; n < 8; n += 1) expect(places.add(STRETCH, 48)).toBeUndefined();
-  expect(places.add(STRETCH, 8)).toEqual([STRETCH]);
+  for (let n = 0; n < 6; n += 1) expect(places.add(STRETCH, 48)).toBeUndefined();
+  for (const offset of [0x10, 0x20, 0x20]) expect(places.add(STRETCH + offset, 48)).toBeUndefined();
+  expect(places.add(STRETCH, 8)).toEqual([STRETCH, STRETCH + 0x20]);
 });
 
 test('samples count half after a while', () => {

@@ -7,7 +7,7 @@
 
 /** Bytes of a stretch, as a shift: some 120 instructions, as many as a region often has. */
 const STRETCH_SHIFT = 9;
-/** A place is one to enter with at least this part of the samples that make a stretch hot. */
+/** A place is one to enter with at least this part of the samples that make a stretch hot, and more than one if it can be. */
 const PLACE_PART = 16;
 
 /** Samples after which all counts are halved: what was executed once and never again does not become hot. */
@@ -43,7 +43,7 @@ export class SampledPlaces {
     stretch.places.set(host, (stretch.places.get(host) ?? 0) + 1);
     if (stretch.samples < threshold) return undefined;
     this.stretches.delete(key);
-    const least = stretch.samples / PLACE_PART;
+    const least = Math.max(stretch.samples / PLACE_PART, Math.min(2, threshold));
     const others = [...stretch.places].filter(([place, samples]) => place !== host && samples >= least);
     return [host, ...others.map(([place]) => place)];
   }
