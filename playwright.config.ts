@@ -33,7 +33,7 @@ export default defineConfig({
   },
   projects: [
     { name: 'scenarios', testMatch: '**/*.e2e.ts' },
-    { name: 'bench', testMatch: '**/*.bench.ts' },
+    { name: 'bench', testMatch: '**/*.bench.ts', timeout: 0 },
     { name: 'soak', testMatch: '**/*.soak.ts', timeout: 0 },
   ],
   webServer: {
