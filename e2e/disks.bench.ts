@@ -232,17 +232,20 @@ async function besideQemu(machine: Machine, ramdisk: Uint8Array, tell: (what: st
   if (qemu === undefined) return;
   const there = async (each: Case, milliseconds: number): Promise<number> =>
     measuredOf(await qemu.run(wordsOf(each, 1, milliseconds)), each.bytes).perSecond;
-  for (const each of IN_QEMU) {
-    await run(machine, each, 1, WARM_MS);
-    await there(each, WARM_MS / 2);
-    const ratios: number[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const { perSecond } = await run(machine, each, 1, LEAST_MS);
-      ratios.push(perSecond / (await there(each, LEAST_MS)));
+  try {
+    for (const each of IN_QEMU) {
+      await run(machine, each, 1, WARM_MS);
+      await there(each, WARM_MS / 2);
+      const ratios: number[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const { perSecond } = await run(machine, each, 1, LEAST_MS);
+        ratios.push(perSecond / (await there(each, LEAST_MS)));
+      }
+      tell(nameOf(each), `${middle(ratios).toFixed(2)} of QEMU's guest with a disk that does nothing`);
     }
-    tell(nameOf(each), `${middle(ratios).toFixed(2)} of QEMU's guest with a disk that does nothing`);
+  } finally {
+    await qemu.close();
   }
-  await qemu.close();
 }
 
 async function benchmark(machine: Machine, kind: StoreKind, tell: (what: string, result: string) => void): Promise<void> {

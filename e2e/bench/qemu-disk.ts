@@ -1,6 +1,6 @@
 /**
  * The I/O program in QEMU's own translator, with the kernel and the ramdisk that the guest of webxen has, on a virtio disk that does
- * nothing at all (null-co): what the guest's share of an access takes there, and so what no store can be faster than.
+ * nothing at all (null-co): what the guest's share of an access takes there.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
