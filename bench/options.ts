@@ -12,7 +12,7 @@ What is measured (all of it unless some is named):
   --idle                what a machine costs whose guest has nothing to do
   --pauses              how long guests stand still for the translator
   --only NAME,NAME      of the programs these alone (implies --programs)
-  --disks               a guest's disk beside the browser's database (nothing else then)
+  --disks               a guest's disk beside the browser's stores, and QEMU's (nothing else then)
   --profile NAME        leaves build/bench/profile-NAME.txt and .json: where the time of a program, or of boot, goes (nothing else then);
                         whole programs as well, as in --profile 'python start'
 

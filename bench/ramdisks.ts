@@ -4,9 +4,8 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { extended } from '../e2e/support/guest-programs.ts';
 import { siteImage } from '../e2e/support/site-images.ts';
-import { writeCpio } from '../scripts/images/cpio.ts';
 import { PackageError, packageSource, unpack } from '../scripts/images/debian-packages.ts';
 import { recipeOf } from '../scripts/images/manifest.ts';
 import { addGuestSystem, Tree } from '../scripts/images/ramdisk.ts';
@@ -26,13 +25,12 @@ export interface Ramdisks {
   readonly debian: string;
 }
 
-/** A ramdisk with the programs behind it: the kernel unpacks archives one after the other. */
+/** A ramdisk with the programs of the bench. */
 export function withPrograms(ramdisk: Uint8Array, { path }: Built): Uint8Array {
-  const archive = writeCpio([
+  return extended(ramdisk, [
     { kind: 'file', path: GUEST_PATH.slice(1), mode: 0o755, content: readFileSync(path) },
     { kind: 'file', path: PYTHON_PATH.slice(1), mode: 0o644, content: readFileSync(PYTHON_SOURCE) },
   ]);
-  return Buffer.concat([ramdisk, new Uint8Array(-ramdisk.length & 3), gzipSync(archive)]);
 }
 
 function place(name: string, ramdisk: Uint8Array, built: Built): string {

@@ -10,17 +10,15 @@
  * of these seconds is told beside. Cases in order and the store take turns, and the middle one of the ratios counts: a busy host is
  * half as fast in one minute as in the next.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { chromium, test as base } from '@playwright/test';
-import { writeCpio } from '../scripts/images/cpio.ts';
 import { DirectStore, type ReadUnit, type StoreKind } from './bench/direct-store.ts';
 import { QemuDisk } from './bench/qemu-disk.ts';
+import { missingCompiler, ramdiskWith } from './support/guest-programs.ts';
 import { expect, openMachine, type Machine } from './support/machine.ts';
-import { siteImage } from './support/site-images.ts';
 
 const MIB = 1024 * 1024;
 const FIRST_MS = 1000;
@@ -126,18 +124,11 @@ function emptyHostCache(): boolean {
 
 const SOURCES = ['disk', 'io-uring', 'aio'].map((name) => `e2e/bench/disk/${name}.c`);
 
-/** Compiles the program; undefined without a compiler. */
-function compiled(): string | undefined {
-  if (spawnSync('gcc', ['--version']).status !== 0) return undefined;
+/** Compiles the program; its path. */
+function compiled(): string {
   mkdirSync('build/bench', { recursive: true });
   execFileSync('gcc', ['-O2', '-static', '-march=x86-64', '-o', 'build/bench/disk', ...SOURCES], { stdio: 'inherit' });
   return 'build/bench/disk';
-}
-
-function ramdiskWith(program: string): Uint8Array {
-  const ramdisk = readFileSync(siteImage('initrd.img-cloud'));
-  const archive = writeCpio([{ kind: 'file', path: 'disk', mode: 0o755, content: readFileSync(program) }]);
-  return Buffer.concat([ramdisk, new Uint8Array(-ramdisk.length & 3), gzipSync(archive)]);
 }
 
 interface Measured {
@@ -257,8 +248,8 @@ async function benchmark(machine: Machine, kind: StoreKind, tell: (what: string,
 
 for (const kind of ['indexeddb', 'opfs'] as const) {
   base(`disks on ${kind}`, async ({ baseURL, launchOptions }) => {
-    const program = compiled();
-    base.skip(program === undefined, 'gcc is needed for the I/O program');
+    const missing = missingCompiler();
+    base.skip(missing !== undefined, missing ?? '');
     const profile = mkdtempSync(join(tmpdir(), 'webxen-bench-'));
     const context = await chromium.launchPersistentContext(profile, { ...launchOptions, baseURL: baseURL ?? '' });
     try {
@@ -268,7 +259,7 @@ for (const kind of ['indexeddb', 'opfs'] as const) {
       await machine.run('lvcreate -L 10000M -n big vg');
       await machine.run('lvcreate -L 1000M -n files vg');
       await machine.run('mkfs -t ext4 /dev/vg/files');
-      const ramdisk = ramdiskWith(program ?? '');
+      const ramdisk = ramdiskWith([compiled()]);
       await machine.write('/root/initrd', ramdisk);
       await machine.configure('bench', { kernel: '/boot/vmlinuz-cloud', ramdisk: '/root/initrd' });
       await machine.run(`echo 'disk = [ "phy:vg/big,xvda,w", "phy:vg/files,xvdb,w" ]' >> /etc/xen/bench`);

@@ -4,12 +4,11 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { QemuMachine, qemuVersion } from '../../bench/qemu.ts';
 import { SerialShell } from '../../bench/serial-shell.ts';
-import { writeCpio } from '../../scripts/images/cpio.ts';
 import { packageSource, unpack } from '../../scripts/images/debian-packages.ts';
 import { collectModules } from '../../scripts/images/kernel-modules.ts';
+import { extended } from '../support/guest-programs.ts';
 import { siteImage } from '../support/site-images.ts';
 
 const BOOT_MS = 120_000;
@@ -34,7 +33,7 @@ export class QemuDisk {
     const files = modules.map(({ content, name }) => ({ kind: 'file', path: `${name}.ko`, mode: 0o644, content }) as const);
     mkdirSync(FOLDER, { recursive: true });
     const path = join(FOLDER, 'initrd-qemu-disk');
-    writeFileSync(path, Buffer.concat([ramdisk, new Uint8Array(-ramdisk.length & 3), gzipSync(writeCpio(files))]));
+    writeFileSync(path, extended(ramdisk, files));
     const machine = new QemuMachine({
       kernel,
       ramdisk: path,

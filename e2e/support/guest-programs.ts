@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { writeCpio } from '../../scripts/images/cpio.ts';
+import { writeCpio, type CpioEntry } from '../../scripts/images/cpio.ts';
 import { siteImage } from './site-images.ts';
 
 const DIRECTORY = 'build/guest-programs';
@@ -26,9 +26,13 @@ export function compilePrograms(sources: readonly string[]): string[] {
   });
 }
 
-/** The cloud ramdisk with files at its root: the kernel unpacks archives one after the other. */
-export function ramdiskWith(files: readonly string[]): Uint8Array {
-  const ramdisk = readFileSync(siteImage('initrd.img-cloud'));
-  const entries = files.map((path) => ({ kind: 'file' as const, path: basename(path), mode: 0o755, content: readFileSync(path) }));
+/** A ramdisk with more in it: the kernel unpacks archives one after the other. */
+export function extended(ramdisk: Uint8Array, entries: readonly CpioEntry[]): Uint8Array {
   return Buffer.concat([ramdisk, new Uint8Array(-ramdisk.length & 3), gzipSync(writeCpio(entries))]);
+}
+
+/** The cloud ramdisk with files at its root. */
+export function ramdiskWith(files: readonly string[]): Uint8Array {
+  const entries = files.map((path) => ({ kind: 'file' as const, path: basename(path), mode: 0o755, content: readFileSync(path) }));
+  return extended(readFileSync(siteImage('initrd.img-cloud')), entries);
 }
